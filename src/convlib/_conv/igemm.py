@@ -1,0 +1,140 @@
+"""igemm: the implicit im2col. Windows of a small padded band are the rows of a product."""
+
+from math import gcd, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from convlib._conv import panels
+from convlib._conv._settings import (
+    ACTIVATION_CODES,
+    CALL_SECONDS,
+    COPIED_BYTES,
+    MODE_CODES,
+    macs_per_second,
+    padded_macs,
+    spare_tiles,
+)
+from convlib._native import conv_igemm
+from convlib._threads import thread_count
+
+BAND_BYTES = 256 * 1024    # stays in the second-level cache beside a panel
+BLOCK_PIXELS = 1024        # their addresses stay in cache too
+BLOCK_WIDTHS = (1024, 512, 256, 128, 64, 32, 16, 8, 1)
+
+
+class Axis(NamedTuple):
+    """How a band covers a block of outputs along one axis; the columns of `axes` in C."""
+
+    block: int    # outputs
+    count: int    # band pixels
+    step: int     # image pixels between neighbouring band pixels
+    shift: int    # band pixels between neighbouring outputs
+    reach: int    # band pixels between neighbouring taps
+
+
+def refuse(problem):
+    """Accept everything that has memory for one band of windows."""
+    smallest = prod(band_axis(problem, axis, 1).count for axis in range(3)) * pitch(problem)
+    if smallest * problem.itemsize > 2**30:
+        return f"a single window takes {smallest * problem.itemsize} bytes"
+    return ""
+
+
+def cost(problem, packed):
+    """Return the predicted seconds for one image."""
+    copied = prod(problem.image_size) * problem.in_channels * problem.itemsize
+    seconds = CALL_SECONDS + padded_macs(problem) / macs_per_second(problem)
+    seconds += 1.5 * copied / COPIED_BYTES
+    return seconds if packed else seconds + panels.pack_seconds(problem)
+
+
+def grid(problem):
+    """Every output is a sum of its own, in one order."""
+    return (1,) * problem.rank
+
+
+prepare = panels.prepare
+
+
+def run(problem, prepared, images, out, first, n_threads):
+    """Write the outputs from `first` on to `out`."""
+    n_threads = thread_count(n_threads, len(images) * cost(problem, True))
+    axes = blocking(problem, out.shape[1:4])
+    n_blocks = len(images) * problem.groups
+    n_blocks *= prod(-(-size // axis.block) for size, axis in zip(out.shape[1:4], axes))
+    pixels = prod(axis.block for axis in axes)
+    n_parts = panels.n_parts(problem, pixels, n_blocks, n_threads)
+    band = prod(axis.count for axis in axes) * pitch(problem)
+    conv_igemm.conv(
+        images, prepared, out, problem.geometry(first),
+        np.array([axis[:4] for axis in axes], dtype=np.intp), MODE_CODES[problem.padding_mode],
+        ACTIVATION_CODES[problem.activation], problem.group_size, pitch(problem), n_parts,
+        tap_offsets(problem, axes), np.empty((n_threads, band), problem.dtype),
+        np.empty((n_threads, 2 * pixels), np.intp), spare_tiles(n_threads, problem.dtype),
+    )
+
+
+def pitch(problem):
+    """Return the values between neighbouring band pixels.
+
+    Pixels 4 KiB apart would all fall into the same few cache lines.
+    """
+    size = problem.group_size
+    return size + 16 if size * problem.itemsize % 4096 == 0 else size
+
+
+def band_axis(problem, axis, block):
+    """Return how a band covers `block` outputs of an axis.
+
+    Only pixels that some tap of some output reads are copied: they lie a common divisor of
+    stride and dilation apart.
+    """
+    stride, dilation = problem.stride[axis], problem.dilation[axis]
+    taps = problem.kernel_size[axis]
+    step = gcd(stride if block > 1 else 0, dilation if taps > 1 else 0) or 1
+    count = ((block - 1) * stride + (taps - 1) * dilation) // step + 1
+    return Axis(block, count, step, stride // step, dilation // step)
+
+
+def blocking(problem, output_size):
+    """Return the `Axis` of each axis: bands fit in cache, and few pixels are copied twice.
+
+    Blocks are one plane deep. Their widths and heights are even parts of the output's.
+    """
+    depth = band_axis(problem, 0, 1)
+    values = BAND_BYTES // problem.itemsize // (depth.count * pitch(problem))
+    height, width = output_size[1:]
+    best = None
+    for wanted in BLOCK_WIDTHS:
+        across = band_axis(problem, 2, even(width, wanted))
+        rows = min(block_height(problem, values // across.count), BLOCK_PIXELS // across.block)
+        down = band_axis(problem, 1, even(height, max(1, rows)))
+        fits = down.count * across.count <= values
+        copied = down.count * across.count / (down.block * across.block)
+        if best is None or (fits, -copied) > best[0]:
+            best = (fits, -copied), (depth, down, across)
+    return best[1]
+
+
+def block_height(problem, rows):
+    """Return the outputs down a block whose band has at most `rows` rows."""
+    reach = (problem.kernel_size[1] - 1) * problem.dilation[1]
+    return (rows - 1 - reach) // problem.stride[1] + 1
+
+
+def even(size, wanted):
+    """Return the length of parts of `size` that are about equal and at most `wanted` long."""
+    n = -(-size // wanted)
+    return -(-size // n)
+
+
+def tap_offsets(problem, axes):
+    """Return where the operands of a window lie in the band, in the order of the kernel."""
+    line = axes[2].count * pitch(problem)
+    steps = (axes[0].reach * axes[1].count * line, axes[1].reach * line,
+             axes[2].reach * pitch(problem))
+    taps = np.zeros(1, dtype=np.intp)
+    for size, step in zip(problem.kernel_size, steps):
+        taps = (taps[:, None] + np.arange(size, dtype=np.intp) * step).ravel()
+    return (taps[:, None] + np.arange(problem.group_size, dtype=np.intp)).ravel()

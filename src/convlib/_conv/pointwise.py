@@ -1,0 +1,54 @@
+"""pointwise: a 1x1 convolution is a product of pixels and weights; the pixels stay in place."""
+
+from math import prod
+
+import numpy as np
+
+from convlib._conv import panels
+from convlib._conv._settings import (
+    ACTIVATION_CODES,
+    CALL_SECONDS,
+    macs_per_second,
+    padded_macs,
+    spare_tiles,
+)
+from convlib._native import conv_pointwise
+from convlib._threads import thread_count
+
+BLOCK = 256    # output pixels of a task
+
+
+def refuse(problem):
+    """Accept kernels of one tap without padding."""
+    if problem.is_pointwise:
+        return ""
+    return "the kernel has more than one tap, or the images are padded"
+
+
+def cost(problem, packed):
+    """Return the predicted seconds for one image."""
+    seconds = CALL_SECONDS + padded_macs(problem) / macs_per_second(problem)
+    return seconds if packed else seconds + panels.pack_seconds(problem)
+
+
+def grid(problem):
+    """Every pixel is computed alone."""
+    return (1,) * problem.rank
+
+
+prepare = panels.prepare
+
+
+def run(problem, prepared, images, out, first, n_threads):
+    """Write the outputs from `first` on to `out`."""
+    n_threads = thread_count(n_threads, len(images) * cost(problem, True))
+    n_pixels = prod(out.shape[:4])
+    block = min(BLOCK, max(1, n_pixels))
+    n_blocks = -(-n_pixels // block)
+    n_parts = panels.n_parts(problem, block, n_blocks * problem.groups, n_threads)
+    offsets = np.arange(problem.group_size, dtype=np.intp) * (images.strides[4] // images.itemsize)
+    conv_pointwise.conv(
+        images, prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
+        block, n_parts, offsets, np.empty((n_threads, 2 * block), np.intp),
+        spare_tiles(n_threads, problem.dtype),
+    )

@@ -1,0 +1,10 @@
+"""Compiled kernels. Private: arguments are trusted, `convlib.ops` checks them.
+
+cpu             which instruction set runs, OpenMP's thread count
+panels          kernels packed for the product
+product.pxd     tiles of gathered rows times panels, shared by the feeders
+conv_pointwise  feeder: pixels are the rows
+conv_igemm      feeder: windows of a padded band are the rows
+conv_direct     plain loops, any problem
+c/              the inner loops, compiled once per instruction set
+"""

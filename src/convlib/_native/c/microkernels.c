@@ -1,0 +1,31 @@
+/* Every kernel of one tier, for float and for double. Compiled once per tier with its flags;
+ * all names are static but the table, so that no tier's code can be linked into another. */
+#include "microkernels.h"
+#include "vec.h"
+
+#include "real_f32.h"
+#include "vec_real.h"
+#include "activations.h"
+#include "product.h"
+
+#include "real_f64.h"
+#include "vec_real.h"
+#include "activations.h"
+#include "product.h"
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+#define TABLE_(tier) microkernels_##tier
+#define TABLE(tier) TABLE_(tier)
+
+extern const microkernels TABLE(TIER);
+const microkernels TABLE(TIER) = {
+    .tier = STRING(TIER),
+    .max_rows = MAX_ROWS,
+    .lanes_f32 = LANES_F32,
+    .lanes_f64 = LANES_F64,
+    .product_f32 = product_f32,
+    .product_f64 = product_f64,
+    .activate_f32 = activate_values_f32,
+    .activate_f64 = activate_values_f64,
+};

@@ -1,0 +1,11 @@
+/* What the kernels call REAL, for float. A kernel file is included once after this one ... */
+#undef REAL
+#undef VEC
+#undef IVEC
+#undef LANES
+#undef NAME
+#define REAL float
+#define VEC vec_f32
+#define IVEC ivec_f32
+#define LANES LANES_F32
+#define NAME(x) x##_f32

@@ -1,0 +1,37 @@
+/* Vectors of REAL, in the widest registers of the tier. Nothing else names an instruction set. */
+#ifndef CONVLIB_VEC_H
+#define CONVLIB_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#define MAX_ROWS 10 /* 20 accumulators, 2 panel vectors, 1 pixel; 10 addresses in 16 registers */
+#elif defined(__AVX2__)
+#define VEC_BYTES 32
+#define MAX_ROWS 6
+#else
+#define VEC_BYTES 16
+#define MAX_ROWS 6
+#endif
+
+typedef float vec_f32 __attribute__((vector_size(VEC_BYTES)));
+typedef double vec_f64 __attribute__((vector_size(VEC_BYTES)));
+typedef int32_t ivec_f32 __attribute__((vector_size(VEC_BYTES)));
+typedef int64_t ivec_f64 __attribute__((vector_size(VEC_BYTES)));
+
+#define LANES_F32 ((ptrdiff_t)(VEC_BYTES / sizeof(float)))
+#define LANES_F64 ((ptrdiff_t)(VEC_BYTES / sizeof(double)))
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Loops over accumulators must unroll, or the accumulators live in memory. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+#endif

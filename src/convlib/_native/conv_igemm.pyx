@@ -1,0 +1,175 @@
+"""Convolution as a product whose rows are windows: the implicit im2col.
+
+A task is a block of output pixels of one image and group, and a part of the panels. The input
+under the block is copied once into a padded band, so that padding, memory layout and channel
+groups are known to `fill_band` alone. In the band every window is an address plus the same
+offsets, and the product gathers it without an im2col.
+"""
+from cython.parallel cimport parallel, prange
+from libc.string cimport memcpy, memset
+
+from .border cimport border_index
+from .cpu cimport kernels, microkernels
+from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
+from .product cimport multiply_panels, n_lanes
+from .types cimport intp_t, real
+
+# Columns of `axes`: what `convlib._conv.igemm` decides for each axis.
+cdef enum:
+    BLOCK = 0    # output pixels of a task
+    COUNT = 1    # input pixels of a band
+    STEP = 2     # pixels of the image between neighbours in the band
+    SHIFT = 3    # pixels of the band between neighbouring outputs
+
+# Columns of `geometry`.
+cdef enum:
+    STRIDE = 0
+    DILATION = 1
+    PAD = 2
+    FIRST = 3
+
+
+def conv(
+    const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
+    const real[:, ::1] panels,          # (groups, panels of a group), see panels.pyx
+    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
+    const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
+    const intp_t[:, ::1] axes,          # (3, 4): see above
+    int padding_mode,
+    int activation,
+    intp_t group_size,                  # input channels of a group
+    intp_t pitch,                       # values between neighbouring pixels of a band
+    intp_t n_parts,                     # into which the panels of a group are cut
+    const intp_t[::1] offsets,          # (taps * group_size,), inside the band
+    real[:, ::1] bands,                 # (n_threads, values of a band)
+    intp_t[:, ::1] addresses,           # (n_threads, 2 * pixels of a block)
+    real[:, ::1] spare,                 # (n_threads, max_rows * 2 * lanes)
+):
+    """Write the convolution of `images` to `out`. Arguments are trusted."""
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t groups = panels.shape[0]
+        intp_t group_out = out.shape[4] // groups
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
+        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
+        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
+        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
+        intp_t n_tasks = out.shape[0] * n_z * n_y * n_x * groups * n_parts
+        intp_t half = addresses.shape[1] // 2
+        intp_t task, rest, part, group, image, z, y, x, n
+        intp_t thread = 0
+        uint64_t mode = 0
+
+    with nogil, parallel(num_threads=<int> addresses.shape[0]):
+        mode = flush_denormals()
+        thread = thread_id()
+        for task in prange(n_tasks, schedule="dynamic"):
+            part = task % n_parts
+            group = task // n_parts % groups
+            rest = task // (n_parts * groups)
+            x = rest % n_x * axes[2, BLOCK]
+            y = rest // n_x % n_y * axes[1, BLOCK]
+            z = rest // (n_x * n_y) % n_z * axes[0, BLOCK]
+            image = rest // (n_x * n_y * n_z)
+            fill_band(images, geometry, axes, padding_mode, image, z, y, x,
+                      group * group_size, group_size, pitch, &bands[thread, 0])
+            n = gather(out, axes, image, z, y, x, group * group_out, pitch, &bands[thread, 0],
+                       <const real**> &addresses[thread, 0], <real**> &addresses[thread, half])
+            multiply_panels(
+                mk, n, <const real**> &addresses[thread, 0], offsets.shape[0], &offsets[0],
+                &panels[group, 0], group_out, part * n_panels // n_parts,
+                (part + 1) * n_panels // n_parts, activation,
+                <real**> &addresses[thread, half], &spare[thread, 0],
+            )
+        restore_denormals(mode)
+
+
+cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
+    return (size + block - 1) // block
+
+
+cdef inline void fill_band(
+    const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    int padding_mode, intp_t image, intp_t z, intp_t y, intp_t x,
+    intp_t channel, intp_t group_size, intp_t pitch, real* band,
+) noexcept nogil:
+    """Copy the padded input under the block whose first output is (z, y, x)."""
+    cdef:
+        intp_t z0 = (geometry[0, FIRST] + z) * geometry[0, STRIDE] - geometry[0, PAD]
+        intp_t y0 = (geometry[1, FIRST] + y) * geometry[1, STRIDE] - geometry[1, PAD]
+        intp_t x0 = (geometry[2, FIRST] + x) * geometry[2, STRIDE] - geometry[2, PAD]
+        intp_t length = axes[2, COUNT] * pitch
+        intp_t i, j, source_z, source_y
+
+    for i in range(axes[0, COUNT]):
+        source_z = border_index(z0 + i * axes[0, STEP], images.shape[1], padding_mode)
+        for j in range(axes[1, COUNT]):
+            source_y = border_index(y0 + j * axes[1, STEP], images.shape[2], padding_mode)
+            if source_z < 0 or source_y < 0:
+                memset(band, 0, length * sizeof(real))
+            else:
+                fill_row(&images[image, source_z, source_y, 0, channel], images.strides[3],
+                         images.strides[4], images.shape[3], x0, axes[2, STEP], axes[2, COUNT],
+                         padding_mode, group_size, pitch, band)
+            band += length
+
+
+cdef inline void fill_row(
+    const real* row, intp_t pixel_stride, intp_t channel_stride, intp_t width,
+    intp_t x0, intp_t step, intp_t count, int padding_mode,
+    intp_t group_size, intp_t pitch, real* band,
+) noexcept nogil:
+    """Copy pixels x0, x0 + step, ... of a row; strides are in bytes."""
+    cdef:
+        intp_t i = 0
+        intp_t x = x0
+        intp_t inside, c, source
+        bint is_dense = channel_stride == sizeof(real)
+        bint is_run = is_dense and step == 1 and pitch == group_size \
+            and pixel_stride == pitch * <intp_t> sizeof(real)
+        const char* pixel
+
+    while i < count:
+        if is_run and 0 <= x < width:
+            inside = min(count - i, width - x)
+            memcpy(band, <const char*> row + x * pixel_stride, inside * pitch * sizeof(real))
+        else:
+            inside = 1
+            source = border_index(x, width, padding_mode)
+            if source < 0:
+                memset(band, 0, pitch * sizeof(real))
+            else:
+                pixel = <const char*> row + source * pixel_stride
+                if is_dense:
+                    for c in range(group_size):
+                        band[c] = (<const real*> pixel)[c]
+                else:
+                    for c in range(group_size):
+                        band[c] = (<const real*> (pixel + c * channel_stride))[0]
+        band += inside * pitch
+        x += inside * step
+        i += inside
+
+
+cdef inline intp_t gather(
+    real[:, :, :, :, ::1] out, const intp_t[:, ::1] axes, intp_t image, intp_t z, intp_t y,
+    intp_t x, intp_t channel, intp_t pitch, const real* band, const real** rows, real** out_rows,
+) noexcept nogil:
+    """Write the addresses of the windows and of their outputs; return how many there are."""
+    cdef:
+        intp_t depth = min(axes[0, BLOCK], out.shape[1] - z)
+        intp_t height = min(axes[1, BLOCK], out.shape[2] - y)
+        intp_t width = min(axes[2, BLOCK], out.shape[3] - x)
+        intp_t line = axes[2, COUNT] * pitch
+        intp_t n = 0
+        intp_t i, j, k
+
+    for i in range(depth):
+        for j in range(height):
+            for k in range(width):
+                rows[n] = band + k * axes[2, SHIFT] * pitch \
+                    + (j * axes[1, SHIFT] + i * axes[0, SHIFT] * axes[1, COUNT]) * line
+                out_rows[n] = &out[image, z + i, y + j, x + k, channel]
+                n += 1
+    return n

@@ -1,0 +1,3 @@
+import numpy as np
+
+def pack(weights: np.ndarray, bias: np.ndarray, panels: np.ndarray, n_threads: int) -> None: ...

@@ -1,0 +1,44 @@
+"""How many OpenMP threads a call uses. OpenMP is the only pool, and nobody else's setting changes."""
+
+import os
+
+from convlib._native import cpu
+
+# Below this, waking a second thread costs more than it saves.
+SERIAL_SECONDS = 100e-6
+
+# The best instruction set of this machine; CONVLIB_TIER names a lower one.
+cpu.set_tier(os.environ.get("CONVLIB_TIER") or None)
+
+_forked = False
+
+
+def _mark_forked():
+    global _forked
+    _forked = True
+
+
+# A child of fork has OpenMP's memory of threads, but not the threads: a team would wait for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
+
+
+def thread_count(n_threads, seconds):
+    """Return the number of threads for work of about `seconds` on one.
+
+    `n_threads` is the user's wish, None for as many as OpenMP, joblib and the container allow.
+    """
+    if _forked or not cpu.openmp():
+        return 1
+    if n_threads is not None:
+        return n_threads
+    if seconds < SERIAL_SECONDS:
+        return 1
+    return max(1, min(cpu.max_threads(), usable_cpus()))
+
+
+def usable_cpus():
+    """Return the cores of this process, as affinity, container and environment limit them."""
+    from joblib import cpu_count  # 60 ms of import that small work never needs
+
+    return cpu_count()

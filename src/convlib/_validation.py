@@ -1,0 +1,368 @@
+"""Checks of what users pass in: the only module that looks at it.
+
+Each check takes the name of an argument and its value, and returns the value in
+the one form that the rest of the library trusts. A refusal names the argument,
+what is allowed and what came: TypeError for the wrong kind of object, ValueError
+for the wrong number.
+"""
+
+import operator
+import reprlib
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+PADDING_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+ACTIVATIONS = ("relu", "relu6", "leaky_relu", "abs", "square", "sigmoid", "tanh")
+MAX_THREADS = 1024
+
+
+# Settings: numbers, choices, switches
+
+
+def choice(name, value, allowed):
+    """Return the entry of `allowed`, of strings and perhaps None, that equals `value`."""
+    for entry in allowed:
+        # Only strings are compared: an array's == is no yes or no.
+        if value is entry or (isinstance(value, str) and value == entry):
+            return entry
+    raise ValueError(_refusal(name, "one of " + ", ".join(map(repr, allowed)), value))
+
+
+def flag(name, value):
+    """Return `value`, a Python or NumPy bool, as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(_refusal(name, "True or False", value))
+    return bool(value)
+
+
+def integer(name, value, minimum):
+    """Return `value` as one int that is at least `minimum`."""
+    number = as_int(value)
+    allowed = f"an int, at least {minimum}"
+    if number is None:
+        raise TypeError(_refusal(name, allowed, value))
+    if number < minimum:
+        raise ValueError(_refusal(name, allowed, value))
+    return number
+
+
+def axis_ints(name, value, rank, minimum):
+    """Return `value`, an int for every axis or one int per axis, as a tuple of `rank` ints."""
+    number = as_int(value)
+    entries = (number,) * rank if number is not None else as_entries(value)
+    allowed = f"an int or a sequence of {_count(rank, 'int')}, each at least {minimum}"
+    return _ints(name, value, entries, (rank,), minimum, allowed)
+
+
+def spatial_size(name, value, minimum, one_axis=True):
+    """Return `value`, the ints of 1 to 3 axes, as a tuple; one int is one axis if `one_axis`."""
+    number = as_int(value) if one_axis else None
+    entries = (number,) if number is not None else as_entries(value)
+    allowed = f"a sequence of 1 to 3 ints, one per axis, each at least {minimum}"
+    allowed = f"an int (one axis) or {allowed}" if one_axis else allowed
+    return _ints(name, value, entries, (1, 2, 3), minimum, allowed)
+
+
+def padding_spec(padding, rank):
+    """Return `padding` as 'valid', 'same' or a tuple of `rank` (before, after) pairs."""
+    if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            raise ValueError(_padding_refusal(padding, rank))
+        return str(padding)
+    number = as_int(padding)
+    entries = (number,) * rank if number is not None else as_entries(padding)
+    if entries is None:
+        raise TypeError(_padding_refusal(padding, rank))
+    nested = [as_entries(entry) for entry in entries]
+    n_ints = nested.count(None)
+    if 0 < n_ints < len(nested):
+        raise ValueError(_padding_refusal(padding, rank) + ": ints and pairs cannot be mixed")
+    pairs = [(entry, entry) for entry in entries] if n_ints else nested
+    pairs = tuple(tuple(as_int(pad) for pad in pair) for pair in pairs)
+    if any(pad is None for pair in pairs for pad in pair):
+        raise TypeError(_padding_refusal(padding, rank))
+    if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise ValueError(_padding_refusal(padding, rank))
+    return pairs
+
+
+# Settings that belong together
+
+
+def window_settings(rank, kernel_size, stride, padding, dilation):
+    """Return kernel size, stride, padding and dilation with one entry per axis; or 'same'."""
+    pads = padding_spec(padding, rank)
+    return (
+        axis_ints("kernel_size", kernel_size, rank, 1),
+        axis_ints("stride", stride, rank, 1),
+        ((0, 0),) * rank if pads == "valid" else pads,
+        axis_ints("dilation", dilation, rank, 1),
+    )
+
+
+def channel_groups(in_channels, out_channels, groups):
+    """Return the three as ints, where the groups divide the channels."""
+    in_channels = integer("in_channels", in_channels, 1)
+    out_channels = integer("out_channels", out_channels, 1)
+    groups = integer("groups", groups, 1)
+    if in_channels % groups or out_channels % groups:
+        allowed = f"an int that divides in_channels={in_channels} and out_channels={out_channels}"
+        raise ValueError(_refusal("groups", allowed, groups))
+    return in_channels, out_channels, groups
+
+
+def weight_settings(rank, in_channels, out_channels, groups, kind, multiplier):
+    """Return the channels, groups, kind and multiplier of a kernel of `rank` axes."""
+    in_channels, out_channels, groups = channel_groups(in_channels, out_channels, groups)
+    kind = choice("kind", kind, ("standard", "depthwise_separable", "spatially_separable"))
+    multiplier = integer("multiplier", multiplier, 1)
+    if kind == "standard" and multiplier != 1:
+        raise ValueError(_refusal("multiplier", f"1 where kind is {kind!r}", multiplier))
+    if kind != "standard" and groups != 1:
+        raise ValueError(_refusal("groups", f"1 where kind is {kind!r}", groups))
+    product = in_channels * multiplier**rank
+    if kind == "spatially_separable" and out_channels != product:
+        allowed = f"in_channels * multiplier ** {rank} = {product} where kind is {kind!r}"
+        raise ValueError(_refusal("out_channels", allowed, out_channels))
+    return in_channels, out_channels, groups, kind, multiplier
+
+
+def layer_settings(layers):
+    """Return the number of axes, None where all entries are ints, and the layers as tuples."""
+    triple = "(kernel_size, stride, dilation)"
+    entries = as_entries(layers)
+    if entries is None:
+        raise TypeError(_refusal("layers", f"a sequence of {triple}", layers))
+    settings = [as_entries(layer) for layer in entries]
+    for number, (layer, given) in enumerate(zip(settings, entries, strict=True)):
+        if layer is None:
+            raise TypeError(_refusal(f"layers[{number}]", triple, given))
+        if len(layer) != 3:
+            raise ValueError(_refusal(f"layers[{number}]", triple, given))
+    lengths = [len(as_entries(part) or ()) for layer in settings for part in layer]
+    rank = max(lengths, default=0) or None
+    if rank is not None and rank > 3:
+        raise ValueError(_refusal("layers", f"of 1 to 3 axes, {triple}", layers))
+    checked = []
+    for number, (kernel_size, stride, dilation) in enumerate(settings):
+        names = (f"layers[{number}] {word}" for word in ("kernel_size", "stride", "dilation"))
+        parts = zip(names, (kernel_size, stride, dilation), strict=True)
+        checked.append(tuple(axis_ints(name, part, rank or 1, 1) for name, part in parts))
+    return rank, checked
+
+
+# Arrays
+
+
+def images_array(name, images, rank):
+    """Return `images` as an array of `rank` spatial axes, in the dtype that results have."""
+    array = numeric_array(name, images)
+    axes = ("width", "height, width", "depth, height, width")[rank - 1]
+    if array.ndim != rank + 2:
+        hint = f"; for one image pass {name}[np.newaxis]" if array.ndim == rank + 1 else ""
+        allowed = f"an array of shape (n_images, {axes}, channels) for a kernel of rank {rank}"
+        raise ValueError(_refusal(name, allowed, array) + hint)
+    if min(array.shape[1:]) < 1:
+        raise ValueError(_refusal(name, "an array of which only the first axis is empty", array))
+    return array.astype(result_dtype(array.dtype), copy=False)
+
+
+def numeric_array(name, value):
+    """Return `value` as an array of real numbers that C can address."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(_refusal(name, "an array without a mask", value))
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        allowed = "an array of bool, integers, float16, float32 or float64"
+        raise TypeError(_refusal(name, allowed, array))
+    strides = array.strides
+    if not (array.flags.aligned and array.dtype.isnative) or any(
+        stride % array.itemsize for stride in strides
+    ):
+        array = np.array(array, array.dtype.newbyteorder("="), order="C")
+    return array
+
+
+def result_dtype(dtype):
+    """Return the dtype in which images of `dtype` are computed."""
+    if dtype in (np.float32, np.float64):
+        return dtype
+    return np.dtype(np.float32) if dtype.itemsize <= 2 else np.dtype(np.float64)
+
+
+def kernel_array(name, kernel):
+    """Return `kernel` as an array of (*kernel_size, channels of a group, out_channels)."""
+    array = numeric_array(name, kernel)
+    if not 3 <= array.ndim <= 5:
+        allowed = "an array of shape (*kernel_size, in_channels // groups, out_channels) with 1 " \
+            "to 3 axes in kernel_size"
+        raise ValueError(_refusal(name, allowed, array))
+    if min(array.shape) < 1:
+        raise ValueError(_refusal(name, "an array without an empty axis", array))
+    return array
+
+
+def vector(name, value, size, dtype):
+    """Return `value` as an array of shape (size,)."""
+    array = numeric_array(name, value)
+    if array.shape != (size,):
+        raise ValueError(_refusal(name, f"an array of shape ({size},)", array))
+    return np.ascontiguousarray(array, dtype)
+
+
+def output_array(out, shape, dtype, *inputs):
+    """Return `out`, or a new array where it is None, of `shape`; `inputs` must lie elsewhere."""
+    if out is None:
+        countable(shape, dtype)
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(_refusal("out", "an ndarray or None", out))
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(_refusal("out", f"of shape {shape} and dtype {dtype}", out))
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError("out must be C-contiguous, aligned and writeable")
+    if any(np.may_share_memory(out, given) for given in inputs):
+        raise ValueError("out must not share memory with another argument")
+    return out
+
+
+def countable(shape, dtype):
+    """Refuse arrays of more bytes than an address can tell."""
+    n_bytes = prod(shape) * np.dtype(dtype).itemsize
+    if n_bytes >= 2**63:
+        raise ValueError(f"the result would have shape {shape} and {n_bytes} bytes")
+
+
+def threads(n_threads):
+    """Return `n_threads`, None or an int that a process can start."""
+    if n_threads is None:
+        return None
+    number = integer("n_threads", n_threads, 1)
+    if number > MAX_THREADS:
+        raise ValueError(_refusal("n_threads", f"at most {MAX_THREADS}", number))
+    return number
+
+
+def bias_vector(bias, size, dtype):
+    """Return `bias` as an array of shape (size,), zero where it is None."""
+    return np.zeros(size, dtype) if bias is None else vector("bias", bias, size, dtype)
+
+
+def same_dtype(name, array, dtype):
+    """Refuse images of another dtype than a packed kernel was made for."""
+    if array.dtype != dtype:
+        allowed = f"of a dtype that is computed in {dtype}, as the kernel was packed"
+        raise TypeError(_refusal(name, allowed, array))
+
+
+def float_name(dtype):
+    """Return 'float32' or 'float64'."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = dtype
+    return choice("dtype", name, ("float32", "float64"))
+
+
+# Shapes that belong together
+
+
+def image_shape(name, shape, rank):
+    """Return the shape of one image, (*size, channels), as a tuple of ints."""
+    entries = as_entries(shape)
+    allowed = f"a sequence of {rank + 1} ints, the spatial axes and then the channels, each at " \
+        "least 1"
+    return _ints(name, shape, entries, (rank + 1,), 1, allowed)
+
+
+def kernel_shape(name, kernel):
+    """Return the shape of a kernel, given as an array or as the shape itself."""
+    entries = as_entries(kernel)
+    if entries is not None and all(as_int(entry) is not None for entry in entries):
+        allowed = "3 to 5 ints (*kernel_size, in_channels // groups, out_channels), each at least 1"
+        return _ints(name, kernel, entries, (3, 4, 5), 1, allowed)
+    return kernel_array(name, kernel).shape
+
+
+def groups_fit(in_channels, group_size, out_channels, groups):
+    """Refuse channels that do not agree with the kernel and the groups."""
+    if in_channels % groups or out_channels % groups:
+        channel_groups(in_channels, out_channels, groups)
+    if in_channels // groups != group_size:
+        raise ValueError(
+            f"images have {in_channels} channels in {groups} groups of {in_channels // groups}; "
+            f"kernel has {group_size} input channels"
+        )
+
+
+def addressable(size, pads, stride, dilation):
+    """Refuse coordinates beyond what C can count."""
+    reach = [before + length + after for length, (before, after) in zip(size, pads)]
+    if max(*reach, *stride, *dilation) >= 2**60:
+        raise ValueError(
+            f"padding {pads}, stride {stride} and dilation {dilation} must be below 2 ** 60"
+        )
+
+
+# What the checks are made of
+
+
+def as_int(value):
+    """Return `value` as an int, or None where it is no integer; a bool is none."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def as_entries(value):
+    """Return the entries of a sequence or an array as a tuple, or None for anything else."""
+    if isinstance(value, np.ndarray):
+        return tuple(value) if value.ndim else None
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        return tuple(value)
+    return None
+
+
+def shown(value):
+    """Return a short text that tells what `value` is; kinds beyond the obvious are named."""
+    text = reprlib.repr(value)
+    if value is None or isinstance(value, (bool, int, str, tuple, list)):
+        return text
+    return f"{text} ({type(value).__name__})"
+
+
+def _ints(name, value, entries, lengths, minimum, allowed):
+    """Return `entries` as ints, or refuse `value`, where they come from."""
+    if entries is None:
+        raise TypeError(_refusal(name, allowed, value))
+    numbers = tuple(as_int(entry) for entry in entries)
+    if any(number is None for number in numbers):
+        raise TypeError(_refusal(name, allowed, value))
+    if len(numbers) not in lengths or any(number < minimum for number in numbers):
+        raise ValueError(_refusal(name, allowed, value))
+    return numbers
+
+
+def _padding_refusal(padding, rank):
+    return _refusal(
+        "padding",
+        f"'valid', 'same', an int, a tuple of {_count(rank, 'int')} or a tuple of "
+        f"{_count(rank, '(before, after) pair')} such as {((0, 1),) * rank}, none negative",
+        padding,
+    )
+
+
+def _refusal(name, allowed, value):
+    return f"{name} must be {allowed}; got {shown(value)}"
+
+
+def _count(number, word):
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

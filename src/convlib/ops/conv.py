@@ -1,0 +1,344 @@
+"""Convolution: check the call, choose an algorithm, allocate, run."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from convlib import _validation as check
+from convlib._algorithms import NAMES, ConvPlan, choose, explain
+from convlib._problem import ConvProblem, five_axes, three
+from convlib.shapes import output_size, padding_pairs
+
+__all__ = ["ConvPlan", "PackedKernel", "conv", "explain_conv", "pack_kernel"]
+
+
+def conv(
+    images, kernel, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
+    groups=1, activation=None, algorithm="auto", n_threads=None, out=None,
+):
+    """Correlate images, signals or volumes with a set of kernels.
+
+    ``out[n, p, q, o]`` is the inner product of kernel ``o`` with the window of image ``n``
+    that starts at row ``p * stride_h`` and column ``q * stride_w``. The kernel is not flipped:
+    this is cross-correlation, what deep-learning libraries call convolution; ``np.flip`` the
+    kernel for the mathematician's. The rank of the kernel tells signals (one spatial axis),
+    images (two) and volumes (three) apart; the shapes below are those of images.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width, in_channels)
+        Channels last, in any memory order. float32 and float64 are kept; float16, bool and
+        integers up to 16 bits are computed in float32, wider integers in float64.
+    kernel : array-like of shape (kernel_h, kernel_w, in_channels // groups, out_channels)
+        Weights, converted to the dtype of `images`; or what `pack_kernel` returns, and then
+        only `n_threads` and `out` may be given.
+    bias : array-like of shape (out_channels,), default=None
+        Added to every output pixel.
+    stride : int or tuple of int, default=1
+        Pixels between neighbouring windows, along each axis.
+    padding : {'valid', 'same'}, int, tuple of int or of (int, int), default=0
+        Pixels added before and after each axis. 'valid' adds none; 'same' gives
+        ``ceil(size / stride)`` outputs, and when the total is odd, the extra pixel comes last.
+    padding_mode : {'constant', 'edge', 'reflect', 'symmetric', 'wrap'}, default='constant'
+        What those pixels hold, as in `numpy.pad`; 'constant' is zero.
+    dilation : int or tuple of int, default=1
+        Pixels between neighbouring kernel taps.
+    groups : int, default=1
+        Independent convolutions into which the channels are split.
+    activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
+default=None
+        Function applied to every output; the slope of 'leaky_relu' is 0.01.
+    algorithm : {'auto', 'pointwise', 'igemm', 'direct'}, default='auto'
+        How to compute it. `explain_conv` tells what 'auto' chooses, and why.
+    n_threads : int, default=None
+        OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
+        and stays on one thread for less than 100 us of work.
+    out : ndarray of shape (n_images, out_h, out_w, out_channels), default=None
+        Where to write: C-contiguous, of the result's dtype, apart from the other arguments.
+
+    Returns
+    -------
+    out : ndarray of shape (n_images, out_h, out_w, out_channels)
+        ``out_h = (height + top + bottom - dilation_h * (kernel_h - 1) - 1) // stride_h + 1``.
+
+    Raises
+    ------
+    ValueError
+        If shapes and channels do not agree, the dilated kernel is larger than the padded
+        image, the result has more bytes than an address can tell, or `algorithm` cannot
+        compute this problem (the message says why).
+    TypeError
+        If an argument is of the wrong kind, or an array does not hold real numbers.
+
+    See Also
+    --------
+    explain_conv : Which algorithm runs.
+    pack_kernel : Prepare a kernel once for many calls.
+
+    References
+    ----------
+    .. [1] M. Dukhan, "The Indirect Convolution Algorithm", arXiv:1907.02129 ('igemm').
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> cl.conv(np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)))[0, :, :, 0]
+    array([[4., 4.],
+           [4., 4.]])
+    """
+    if isinstance(kernel, PackedKernel):
+        given = (bias, stride, padding, padding_mode, dilation, groups, activation, algorithm)
+        _refuse_settings(given)
+        return kernel._convolve(images, n_threads, out)
+    kernel = check.kernel_array("kernel", kernel)
+    rank = kernel.ndim - 2
+    settings = _settings(
+        rank, stride, padding, padding_mode, dilation, groups, activation, algorithm
+    )
+    images = check.images_array("images", images, rank)
+    problem, way = _plan(images.shape[1:], kernel.shape, images.dtype.name, settings, False)
+    n_threads = check.threads(n_threads)
+    shape = (len(images), *problem.output_size[3 - rank:], problem.out_channels)
+    out = check.output_array(out, shape, images.dtype, images, kernel, bias)
+    bias = check.bias_vector(bias, problem.out_channels, images.dtype)
+    kernel = np.ascontiguousarray(kernel, images.dtype)
+    if out.size:
+        prepared = way.prepare(problem, kernel, bias, n_threads)
+        way.run(problem, prepared, five_axes(images), five_axes(out), (0, 0, 0), n_threads)
+    return out
+
+
+def pack_kernel(
+    kernel, image_shape, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
+    groups=1, activation=None, algorithm="auto", dtype="float32",
+):
+    """Prepare a kernel for many calls of `conv`.
+
+    Parameters
+    ----------
+    kernel : array-like of shape (*kernel_size, in_channels // groups, out_channels)
+        Weights.
+    image_shape : tuple of int
+        Shape of one image, (*size, in_channels). It guides the choice of the algorithm;
+        images of other sizes are accepted and the algorithm stays.
+    bias : array-like of shape (out_channels,), default=None
+        Added to every output pixel.
+    stride, padding, padding_mode, dilation, groups, activation, algorithm
+        As in `conv`.
+    dtype : {'float32', 'float64'}, default='float32'
+        Of the images to come; others are refused.
+
+    Returns
+    -------
+    packed : PackedKernel
+        For ``conv(images, packed, n_threads=..., out=...)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv` does for these arguments.
+
+    See Also
+    --------
+    conv : Convolve images with the packed kernel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> packed = cl.pack_kernel(np.ones((3, 3, 1, 8)), (28, 28, 1), padding="same")
+    >>> cl.conv(np.ones((5, 28, 28, 1), dtype="float32"), packed).shape
+    (5, 28, 28, 8)
+    """
+    kernel = check.kernel_array("kernel", kernel)
+    settings = _settings(
+        kernel.ndim - 2, stride, padding, padding_mode, dilation, groups, activation, algorithm
+    )
+    shape = check.image_shape("image_shape", image_shape, kernel.ndim - 2)
+    dtype = check.float_name(dtype)
+    _, way = _plan(shape, kernel.shape, dtype, settings, True)
+    bias = check.bias_vector(bias, kernel.shape[-1], dtype)
+    return PackedKernel(np.array(kernel, dtype, order="C"), bias, settings, shape, way.name)
+
+
+def explain_conv(
+    image_shape, kernel, *, stride=1, padding=0, padding_mode="constant", dilation=1, groups=1,
+    activation=None, algorithm="auto", dtype="float32", packed=False,
+):
+    """Tell which algorithm `conv` runs, and why.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Shape of one image, (*size, in_channels).
+    kernel : array-like, or tuple of int
+        Weights, or their shape (*kernel_size, in_channels // groups, out_channels).
+    stride, padding, padding_mode, dilation, groups, activation, algorithm
+        As in `conv`.
+    dtype : {'float32', 'float64'}, default='float32'
+        Of the images.
+    packed : bool, default=False
+        Whether the kernel comes from `pack_kernel`: its preparation then costs nothing.
+
+    Returns
+    -------
+    plan : ConvPlan
+        Frozen, with fields `algorithm`, `refusals` (name to reason) and `costs` (name to
+        predicted seconds for one image on one thread).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv` does for these arguments.
+
+    See Also
+    --------
+    conv : Compute it.
+
+    Examples
+    --------
+    >>> import convlib as cl
+    >>> cl.explain_conv((28, 28, 64), (1, 1, 64, 32)).algorithm
+    'pointwise'
+    """
+    kernel_shape = check.kernel_shape("kernel", kernel)
+    rank = len(kernel_shape) - 2
+    settings = _settings(
+        rank, stride, padding, padding_mode, dilation, groups, activation, algorithm
+    )
+    shape = check.image_shape("image_shape", image_shape, rank)
+    packed = check.flag("packed", packed)
+    problem, _ = _plan(shape, kernel_shape, check.float_name(dtype), settings, packed)
+    return explain(problem, settings.algorithm, packed)
+
+
+class PackedKernel:
+    """A kernel prepared for `conv`; made by `pack_kernel`.
+
+    It may be shared between threads, copied and pickled. Its state is the plain kernel, the
+    settings and the algorithm's name; loading packs again.
+
+    Attributes
+    ----------
+    kernel : ndarray of shape (*kernel_size, in_channels // groups, out_channels)
+        The weights.
+    bias : ndarray of shape (out_channels,)
+        Zero where none was given.
+    algorithm : str
+        The algorithm that runs.
+    image_shape : tuple of int
+        The shape the algorithm was chosen for.
+    """
+
+    def __init__(self, kernel, bias, settings, image_shape, algorithm):
+        self.kernel = kernel
+        self.bias = bias
+        self.image_shape = image_shape
+        self.algorithm = algorithm
+        self._settings = settings
+        problem, way = self._plan(image_shape)
+        self._prepared = way.prepare(problem, kernel, bias, None)
+        for array in (kernel, bias):
+            array.flags.writeable = False  # the packed copy would not follow
+
+    def __reduce__(self):
+        state = (self.kernel, self.bias, self._settings, self.image_shape, self.algorithm)
+        return PackedKernel, tuple(
+            array.copy() if isinstance(array, np.ndarray) else array for array in state
+        )
+
+    def __repr__(self):
+        return (
+            f"PackedKernel(shape={self.kernel.shape}, dtype={self.kernel.dtype.name}, "
+            f"algorithm={self.algorithm!r})"
+        )
+
+    def output_shape(self, image_shape):
+        """Return the shape of the convolution of one image of shape `image_shape`."""
+        problem, _ = self._plan(tuple(image_shape))
+        return (*problem.output_size[3 - problem.rank:], problem.out_channels)
+
+    def _plan(self, image_shape):
+        settings = self._settings.with_algorithm(self.algorithm)
+        return _plan(image_shape, self.kernel.shape, self.kernel.dtype.name, settings, True)
+
+    def _convolve(self, images, n_threads, out):
+        images = check.images_array("images", images, self.kernel.ndim - 2)
+        check.same_dtype("images", images, self.kernel.dtype)
+        n_threads = check.threads(n_threads)
+        shape = (len(images), *self.output_shape(images.shape[1:]))
+        out = check.output_array(out, shape, images.dtype, images)
+        if out.size:
+            self._run(images, out, 0, n_threads)
+        return out
+
+    def _run(self, images, out, first, n_threads):
+        """Write rows `first` and on of the result to `out`; images and `out` are trusted."""
+        problem, way = self._plan(images.shape[1:])
+        start = (0,) * (3 - problem.rank) + (first,) + (0,) * (problem.rank - 1)
+        way.run(problem, self._prepared, five_axes(images), five_axes(out), start, n_threads)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The checked settings of a call, one value per axis."""
+
+    stride: tuple
+    padding: tuple | str
+    padding_mode: str
+    dilation: tuple
+    groups: int
+    activation: str | None
+    algorithm: str
+
+    def with_algorithm(self, name):
+        """Return these settings with the algorithm called `name`."""
+        values = (self.stride, self.padding, self.padding_mode, self.dilation, self.groups,
+                  self.activation, name)
+        return self if name == self.algorithm else _Settings(*values)
+
+
+def _settings(rank, stride, padding, padding_mode, dilation, groups, activation, algorithm):
+    return _Settings(
+        check.axis_ints("stride", stride, rank, 1),
+        check.padding_spec(padding, rank),
+        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
+        check.axis_ints("dilation", dilation, rank, 1),
+        check.integer("groups", groups, 1),
+        check.choice("activation", activation, (None, *check.ACTIVATIONS)),
+        check.choice("algorithm", algorithm, ("auto", *NAMES)),
+    )
+
+
+def _refuse_settings(given):
+    """Refuse what a packed kernel has already settled."""
+    names = ("bias", "stride", "padding", "padding_mode", "dilation", "groups", "activation",
+             "algorithm")
+    defaults = (None, 1, 0, "constant", 1, 1, None, "auto")
+    for name, value, default in zip(names, given, defaults):
+        if value is not default and not (isinstance(value, str) and value == default):
+            raise ValueError(f"{name} was settled by pack_kernel and cannot be given again")
+
+
+@lru_cache(maxsize=1024)
+def _plan(image_shape, kernel_shape, dtype, settings, packed):
+    """Return the problem and the algorithm of a call; the one cache of the library."""
+    *size, in_channels = image_shape
+    *kernel_size, group_size, out_channels = kernel_shape
+    size, kernel_size = tuple(size), tuple(kernel_size)
+    check.groups_fit(in_channels, group_size, out_channels, settings.groups)
+    window = {"stride": settings.stride, "padding": settings.padding,
+              "dilation": settings.dilation}
+    outputs = output_size(size, kernel_size, **window)
+    pads = padding_pairs(size, kernel_size, **window)
+    check.addressable(size, pads, settings.stride, settings.dilation)
+    problem = ConvProblem(
+        rank=len(size), image_size=three(size, 1), in_channels=in_channels,
+        kernel_size=three(kernel_size, 1), out_channels=out_channels, groups=settings.groups,
+        stride=three(settings.stride, 1), dilation=three(settings.dilation, 1),
+        padding=three(pads, (0, 0)), padding_mode=settings.padding_mode,
+        activation=settings.activation, output_size=three(outputs, 1), dtype=dtype,
+    )
+    return problem, choose(problem, settings.algorithm, packed)
