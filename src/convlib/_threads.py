@@ -7,9 +7,6 @@ from convlib._native import cpu
 # Below this, waking a second thread costs more than it saves.
 SERIAL_SECONDS = 100e-6
 
-# The best instruction set of this machine; CONVLIB_TIER names a lower one.
-cpu.set_tier(os.environ.get("CONVLIB_TIER") or None)
-
 _forked = False
 
 

@@ -8,3 +8,10 @@ conv_igemm      feeder: windows of a padded band are the rows
 conv_direct     plain loops, any problem
 c/              the inner loops, compiled once per instruction set
 """
+
+import os
+
+from convlib._native import cpu
+
+# The best instruction set of this machine; CONVLIB_TIER names a lower one.
+cpu.set_tier(os.environ.get("CONVLIB_TIER") or None)
