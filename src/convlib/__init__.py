@@ -1,5 +1,37 @@
-"""Convolution for scikit-learn, on the CPU, without a deep-learning framework."""
+"""Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
+Operators on arrays are here, the arithmetic of their shapes in `convlib.shapes`. Estimators
+load scikit-learn when they are first asked for.
+"""
+
+from importlib import import_module
+
+from convlib import shapes
+from convlib._config import show_config
+from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
 
-__all__ = ["ConvPlan", "PackedKernel", "conv", "explain_conv", "pack_kernel"]
+__version__ = _version()
+
+_ESTIMATORS = ("ConvFeatures",)
+
+__all__ = [
+    "ConvFeatures",
+    "ConvPlan",
+    "PackedKernel",
+    "conv",
+    "explain_conv",
+    "pack_kernel",
+    "shapes",
+    "show_config",
+]
+
+
+def __getattr__(name):
+    if name in _ESTIMATORS:
+        return getattr(import_module("convlib.estimators"), name)
+    raise AttributeError(f"module 'convlib' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -19,12 +19,13 @@ class Algorithm:
     cost: Callable       # (problem, packed) -> predicted seconds for one image on one thread
     grid: Callable       # (problem) -> period of the arithmetic per axis; None: no period
     prepare: Callable    # (problem, kernel, bias, n_threads) -> the kernel in the form `run` takes
-    run: Callable        # (problem, prepared, images, out, first, n_threads) -> None
+    layout: Callable     # (problem) -> what `run` settles once for all calls
+    run: Callable        # (problem, layout, prepared, images, out, first, n_threads) -> None
 
 
 # Order breaks ties. The last accepts every problem: it is the slow, obvious one.
 ALGORITHMS = tuple(
-    Algorithm(name, way.refuse, way.cost, way.grid, way.prepare, way.run)
+    Algorithm(name, way.refuse, way.cost, way.grid, way.prepare, way.layout, way.run)
     for name, way in (("pointwise", pointwise), ("igemm", igemm), ("direct", direct))
 )
 

@@ -1,4 +1,4 @@
-"""How many OpenMP threads a call uses. OpenMP is the only pool, and nobody else's setting changes."""
+"""How many OpenMP threads a call uses. OpenMP is the only pool; nobody's settings change."""
 
 import os
 

@@ -220,8 +220,8 @@ def output_array(out, shape, dtype, *inputs):
     if out is None:
         countable(shape, dtype)
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(_refusal("out", "an ndarray or None", out))
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(_refusal("out", "an ndarray without a mask, or None", out))
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(_refusal("out", f"of shape {shape} and dtype {dtype}", out))
     if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
@@ -260,13 +260,13 @@ def same_dtype(name, array, dtype):
         raise TypeError(_refusal(name, allowed, array))
 
 
-def float_name(dtype):
-    """Return 'float32' or 'float64'."""
+def float_dtype(dtype):
+    """Return the dtype float32 or float64."""
     try:
-        name = np.dtype(dtype).name
+        name = None if dtype is None else np.dtype(dtype).name  # numpy reads None as float64
     except TypeError:
         name = dtype
-    return choice("dtype", name, ("float32", "float64"))
+    return np.dtype(choice("dtype", name, ("float32", "float64")))
 
 
 # Shapes that belong together
@@ -280,6 +280,12 @@ def image_shape(name, shape, rank):
     return _ints(name, shape, entries, (rank + 1,), 1, allowed)
 
 
+def batch_shape(name, shape):
+    """Return the shape of X, flat or as images, as a tuple of ints."""
+    allowed = "a sequence of 2 to 5 ints, each at least 1"
+    return _ints(name, shape, as_entries(shape), (2, 3, 4, 5), 1, allowed)
+
+
 def kernel_shape(name, kernel):
     """Return the shape of a kernel, given as an array or as the shape itself."""
     entries = as_entries(kernel)
@@ -291,13 +297,14 @@ def kernel_shape(name, kernel):
 
 def groups_fit(in_channels, group_size, out_channels, groups):
     """Refuse channels that do not agree with the kernel and the groups."""
-    if in_channels % groups or out_channels % groups:
-        channel_groups(in_channels, out_channels, groups)
-    if in_channels // groups != group_size:
+    wanted = group_size * groups
+    if in_channels != wanted:
+        each = f" for each of {groups} groups" if groups > 1 else ""
         raise ValueError(
-            f"images have {in_channels} channels in {groups} groups of {in_channels // groups}; "
-            f"kernel has {group_size} input channels"
+            f"images must have {wanted} channels, since kernel has {group_size} input channels"
+            f"{each}; got {in_channels}"
         )
+    channel_groups(in_channels, out_channels, groups)
 
 
 def addressable(size, pads, stride, dilation):

@@ -27,7 +27,11 @@ def prepare(problem, kernel, bias, n_threads):
     return kernel.reshape(*problem.kernel_size, problem.group_size, problem.out_channels), bias
 
 
-def run(problem, prepared, images, out, first, n_threads):
+def layout(problem):
+    """Nothing is to be laid out."""
+
+
+def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
     kernel, bias = prepared
     n_threads = thread_count(n_threads, len(images) * cost(problem, True))

@@ -23,8 +23,18 @@ BLOCK_PIXELS = 1024        # their addresses stay in cache too
 BLOCK_WIDTHS = (1024, 512, 256, 128, 64, 32, 16, 8, 1)
 
 
+class Layout(NamedTuple):
+    """How bands and blocks lie, as C takes it."""
+
+    axes: np.ndarray    # (3, 4): block, count, step, shift
+    taps: np.ndarray    # (3, 2): band pixels between neighbouring taps, number of taps
+    blocks: tuple
+    pixels: int         # of a block
+    values: int         # of a band
+
+
 class Axis(NamedTuple):
-    """How a band covers a block of outputs along one axis; the columns of `axes` in C."""
+    """How a band covers a block of outputs along one axis; the columns of `axes` in C and `reach`."""
 
     block: int    # outputs
     count: int    # band pixels
@@ -57,21 +67,32 @@ def grid(problem):
 prepare = panels.prepare
 
 
-def run(problem, prepared, images, out, first, n_threads):
+def layout(problem):
+    """Return the `Layout` of bands and blocks."""
+    axes = blocking(problem)
+    reach = [(axis.reach, taps) for axis, taps in zip(axes, problem.kernel_size)]
+    return Layout(
+        axes=np.array([axis[:4] for axis in axes], dtype=np.intp),
+        taps=np.array(reach, dtype=np.intp),
+        blocks=tuple(axis.block for axis in axes),
+        pixels=prod(axis.block for axis in axes),
+        values=prod(axis.count for axis in axes) * pitch(problem),
+    )
+
+
+def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
     n_threads = thread_count(n_threads, len(images) * cost(problem, True))
-    axes = blocking(problem, out.shape[1:4])
     n_blocks = len(images) * problem.groups
-    n_blocks *= prod(-(-size // axis.block) for size, axis in zip(out.shape[1:4], axes))
-    pixels = prod(axis.block for axis in axes)
-    n_parts = panels.n_parts(problem, pixels, n_blocks, n_threads)
-    band = prod(axis.count for axis in axes) * pitch(problem)
+    n_blocks *= prod(-(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
+    n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)
     conv_igemm.conv(
-        images, prepared, out, problem.geometry(first),
-        np.array([axis[:4] for axis in axes], dtype=np.intp), MODE_CODES[problem.padding_mode],
-        ACTIVATION_CODES[problem.activation], problem.group_size, pitch(problem), n_parts,
-        tap_offsets(problem, axes), np.empty((n_threads, band), problem.dtype),
-        np.empty((n_threads, 2 * pixels), np.intp), spare_tiles(n_threads, problem.dtype),
+        images, prepared, out, problem.geometry(first), layout.axes, layout.taps,
+        MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
+        problem.group_size, pitch(problem), n_parts, np.empty(problem.depth, np.intp),
+        np.empty((n_threads, layout.values), problem.dtype),
+        np.empty((n_threads, 2 * layout.pixels), np.intp),
+        spare_tiles(n_threads, problem.dtype),
     )
 
 
@@ -97,14 +118,14 @@ def band_axis(problem, axis, block):
     return Axis(block, count, step, stride // step, dilation // step)
 
 
-def blocking(problem, output_size):
+def blocking(problem):
     """Return the `Axis` of each axis: bands fit in cache, and few pixels are copied twice.
 
     Blocks are one plane deep. Their widths and heights are even parts of the output's.
     """
     depth = band_axis(problem, 0, 1)
     values = BAND_BYTES // problem.itemsize // (depth.count * pitch(problem))
-    height, width = output_size[1:]
+    height, width = problem.output_size[1:]
     best = None
     for wanted in BLOCK_WIDTHS:
         across = band_axis(problem, 2, even(width, wanted))
@@ -127,14 +148,3 @@ def even(size, wanted):
     """Return the length of parts of `size` that are about equal and at most `wanted` long."""
     n = -(-size // wanted)
     return -(-size // n)
-
-
-def tap_offsets(problem, axes):
-    """Return where the operands of a window lie in the band, in the order of the kernel."""
-    line = axes[2].count * pitch(problem)
-    steps = (axes[0].reach * axes[1].count * line, axes[1].reach * line,
-             axes[2].reach * pitch(problem))
-    taps = np.zeros(1, dtype=np.intp)
-    for size, step in zip(problem.kernel_size, steps):
-        taps = (taps[:, None] + np.arange(size, dtype=np.intp) * step).ravel()
-    return (taps[:, None] + np.arange(problem.group_size, dtype=np.intp)).ravel()

@@ -39,16 +39,19 @@ def grid(problem):
 prepare = panels.prepare
 
 
-def run(problem, prepared, images, out, first, n_threads):
+def layout(problem):
+    """Nothing is to be laid out: the pixels stay where they are."""
+
+
+def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
     n_threads = thread_count(n_threads, len(images) * cost(problem, True))
     n_pixels = prod(out.shape[:4])
     block = min(BLOCK, max(1, n_pixels))
     n_blocks = -(-n_pixels // block)
     n_parts = panels.n_parts(problem, block, n_blocks * problem.groups, n_threads)
-    offsets = np.arange(problem.group_size, dtype=np.intp) * (images.strides[4] // images.itemsize)
     conv_pointwise.conv(
         images, prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
-        block, n_parts, offsets, np.empty((n_threads, 2 * block), np.intp),
+        block, n_parts, np.empty(problem.group_size, np.intp), np.empty((n_threads, 2 * block), np.intp),
         spare_tiles(n_threads, problem.dtype),
     )

@@ -52,25 +52,24 @@ cdef inline void write_pixel(
         intp_t group_size = kernel.shape[3]
         intp_t group_out = out.shape[4] // groups
         intp_t o, i, j, k, c, y, x, z
-        double total
+        double total, pixel
+        bint inside
 
     for o in range(out.shape[4]):
         total = bias[o]
         for i in range(kernel.shape[0]):
             z = source(d, i, images.shape[1], geometry, 0, padding_mode)
-            if z < 0:
-                continue
             for j in range(kernel.shape[1]):
                 y = source(h, j, images.shape[2], geometry, 1, padding_mode)
-                if y < 0:
-                    continue
                 for k in range(kernel.shape[2]):
                     x = source(column, k, images.shape[3], geometry, 2, padding_mode)
-                    if x < 0:
-                        continue
+                    inside = z >= 0 and y >= 0 and x >= 0
                     for c in range(group_size):
-                        total += <double> images[image, z, y, x, o // group_out * group_size + c] \
-                            * kernel[i, j, k, c, o]
+                        # A zero outside is multiplied too: an infinite weight makes it NaN.
+                        pixel = 0
+                        if inside:
+                            pixel = images[image, z, y, x, o // group_out * group_size + c]
+                        total += pixel * kernel[i, j, k, c, o]
         out[image, d, h, column, o] = <real> total
 
 

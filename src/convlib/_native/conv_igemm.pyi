@@ -6,6 +6,7 @@ def conv(
     out: np.ndarray,
     geometry: np.ndarray,
     axes: np.ndarray,
+    taps: np.ndarray,
     padding_mode: int,
     activation: int,
     group_size: int,

@@ -35,12 +35,13 @@ def conv(
     real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     const intp_t[:, ::1] axes,          # (3, 4): see above
+    const intp_t[:, ::1] taps,          # (3, 2): band pixels between taps, number of taps
     int padding_mode,
     int activation,
     intp_t group_size,                  # input channels of a group
     intp_t pitch,                       # values between neighbouring pixels of a band
     intp_t n_parts,                     # into which the panels of a group are cut
-    const intp_t[::1] offsets,          # (taps * group_size,), inside the band
+    intp_t[::1] offsets,                # (taps * group_size,), room for those inside a band
     real[:, ::1] bands,                 # (n_threads, values of a band)
     intp_t[:, ::1] addresses,           # (n_threads, 2 * pixels of a block)
     real[:, ::1] spare,                 # (n_threads, max_rows * 2 * lanes)
@@ -61,6 +62,7 @@ def conv(
         intp_t thread = 0
         uint64_t mode = 0
 
+    fill_offsets(axes, taps, group_size, pitch, offsets)
     with nogil, parallel(num_threads=<int> addresses.shape[0]):
         mode = flush_denormals()
         thread = thread_id()
@@ -72,7 +74,7 @@ def conv(
             y = rest // n_x % n_y * axes[1, BLOCK]
             z = rest // (n_x * n_y) % n_z * axes[0, BLOCK]
             image = rest // (n_x * n_y * n_z)
-            fill_band(images, geometry, axes, padding_mode, image, z, y, x,
+            fill_band(images, out, geometry, axes, padding_mode, image, z, y, x,
                       group * group_size, group_size, pitch, &bands[thread, 0])
             n = gather(out, axes, image, z, y, x, group * group_out, pitch, &bands[thread, 0],
                        <const real**> &addresses[thread, 0], <real**> &addresses[thread, half])
@@ -85,26 +87,49 @@ def conv(
         restore_denormals(mode)
 
 
+cdef inline void fill_offsets(
+    const intp_t[:, ::1] axes, const intp_t[:, ::1] taps, intp_t group_size, intp_t pitch,
+    intp_t[::1] offsets,
+) noexcept nogil:
+    """Write where the operands of a window lie in the band, in the order of the kernel."""
+    cdef intp_t n = 0, i, j, k, c, pixel
+
+    for i in range(taps[0, 1]):
+        for j in range(taps[1, 1]):
+            for k in range(taps[2, 1]):
+                pixel = k * taps[2, 0] + axes[2, COUNT] * (
+                    j * taps[1, 0] + axes[1, COUNT] * i * taps[0, 0])
+                for c in range(group_size):
+                    offsets[n] = pixel * pitch + c
+                    n += 1
+
+
 cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
     return (size + block - 1) // block
 
 
 cdef inline void fill_band(
-    const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    const real[:, :, :, :, :] images, real[:, :, :, :, ::1] out,
+    const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
     int padding_mode, intp_t image, intp_t z, intp_t y, intp_t x,
     intp_t channel, intp_t group_size, intp_t pitch, real* band,
 ) noexcept nogil:
-    """Copy the padded input under the block whose first output is (z, y, x)."""
+    """Copy the padded input under the block whose first output is (z, y, x).
+
+    Rows that only outputs beyond the last would see are left out.
+    """
     cdef:
         intp_t z0 = (geometry[0, FIRST] + z) * geometry[0, STRIDE] - geometry[0, PAD]
         intp_t y0 = (geometry[1, FIRST] + y) * geometry[1, STRIDE] - geometry[1, PAD]
         intp_t x0 = (geometry[2, FIRST] + x) * geometry[2, STRIDE] - geometry[2, PAD]
+        intp_t lacking = max(0, y + axes[1, BLOCK] - out.shape[2])
+        intp_t n_rows = axes[1, COUNT] - lacking * axes[1, SHIFT]
         intp_t length = axes[2, COUNT] * pitch
         intp_t i, j, source_z, source_y
 
     for i in range(axes[0, COUNT]):
         source_z = border_index(z0 + i * axes[0, STEP], images.shape[1], padding_mode)
-        for j in range(axes[1, COUNT]):
+        for j in range(n_rows):
             source_y = border_index(y0 + j * axes[1, STEP], images.shape[2], padding_mode)
             if source_z < 0 or source_y < 0:
                 memset(band, 0, length * sizeof(real))
@@ -113,6 +138,7 @@ cdef inline void fill_band(
                          images.strides[4], images.shape[3], x0, axes[2, STEP], axes[2, COUNT],
                          padding_mode, group_size, pitch, band)
             band += length
+        band += (axes[1, COUNT] - n_rows) * length
 
 
 cdef inline void fill_row(

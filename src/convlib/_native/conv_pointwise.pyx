@@ -18,7 +18,7 @@ def conv(
     int activation,
     intp_t block,                       # output pixels of a task
     intp_t n_parts,                     # into which the panels of a group are cut
-    const intp_t[::1] offsets,          # (in_channels of a group,), values between channels
+    intp_t[::1] offsets,                # (in_channels of a group,), room for channel offsets
     intp_t[:, ::1] addresses,           # (n_threads, 2 * block)
     real[:, ::1] spare,                 # (n_threads, max_rows * 2 * lanes)
 ):
@@ -31,10 +31,12 @@ def conv(
         intp_t group_out = out.shape[4] // groups
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
-        intp_t task, group, part, first, n
+        intp_t task, group, part, first, n, c
         intp_t thread = 0
         uint64_t mode = 0
 
+    for c in range(offsets.shape[0]):
+        offsets[c] = c * (images.strides[4] // <intp_t> sizeof(real))
     with nogil, parallel(num_threads=<int> addresses.shape[0]):
         mode = flush_denormals()
         thread = thread_id()

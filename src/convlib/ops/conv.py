@@ -98,15 +98,16 @@ default=None
         rank, stride, padding, padding_mode, dilation, groups, activation, algorithm
     )
     images = check.images_array("images", images, rank)
-    problem, way = _plan(images.shape[1:], kernel.shape, images.dtype.name, settings, False)
+    problem, way, layout = _plan(images.shape[1:], kernel.shape, images.dtype, settings, False)
     n_threads = check.threads(n_threads)
     shape = (len(images), *problem.output_size[3 - rank:], problem.out_channels)
-    out = check.output_array(out, shape, images.dtype, images, kernel, bias)
     bias = check.bias_vector(bias, problem.out_channels, images.dtype)
+    out = check.output_array(out, shape, images.dtype, images, kernel, bias)
     kernel = np.ascontiguousarray(kernel, images.dtype)
     if out.size:
         prepared = way.prepare(problem, kernel, bias, n_threads)
-        way.run(problem, prepared, five_axes(images), five_axes(out), (0, 0, 0), n_threads)
+        way.run(
+            problem, layout, prepared, five_axes(images), five_axes(out), (0, 0, 0), n_threads)
     return out
 
 
@@ -157,10 +158,12 @@ def pack_kernel(
         kernel.ndim - 2, stride, padding, padding_mode, dilation, groups, activation, algorithm
     )
     shape = check.image_shape("image_shape", image_shape, kernel.ndim - 2)
-    dtype = check.float_name(dtype)
-    _, way = _plan(shape, kernel.shape, dtype, settings, True)
+    dtype = check.float_dtype(dtype)
+    _, way, _ = _plan(shape, kernel.shape, dtype, settings, True)
     bias = check.bias_vector(bias, kernel.shape[-1], dtype)
-    return PackedKernel(np.array(kernel, dtype, order="C"), bias, settings, shape, way.name)
+    # Copies: a packed kernel never changes, and the user's arrays stay writeable.
+    kernel, bias = np.array(kernel, dtype, order="C"), bias.copy()
+    return PackedKernel(kernel, bias, settings, shape, way.name)
 
 
 def explain_conv(
@@ -210,7 +213,7 @@ def explain_conv(
     )
     shape = check.image_shape("image_shape", image_shape, rank)
     packed = check.flag("packed", packed)
-    problem, _ = _plan(shape, kernel_shape, check.float_name(dtype), settings, packed)
+    problem, *_ = _plan(shape, kernel_shape, check.float_dtype(dtype), settings, packed)
     return explain(problem, settings.algorithm, packed)
 
 
@@ -237,8 +240,8 @@ class PackedKernel:
         self.bias = bias
         self.image_shape = image_shape
         self.algorithm = algorithm
-        self._settings = settings
-        problem, way = self._plan(image_shape)
+        self._settings = settings.with_algorithm(algorithm)
+        problem, way, _ = self._plan(image_shape)
         self._prepared = way.prepare(problem, kernel, bias, None)
         for array in (kernel, bias):
             array.flags.writeable = False  # the packed copy would not follow
@@ -257,12 +260,12 @@ class PackedKernel:
 
     def output_shape(self, image_shape):
         """Return the shape of the convolution of one image of shape `image_shape`."""
-        problem, _ = self._plan(tuple(image_shape))
+        shape = check.image_shape("image_shape", image_shape, self.kernel.ndim - 2)
+        problem, *_ = self._plan(shape)
         return (*problem.output_size[3 - problem.rank:], problem.out_channels)
 
     def _plan(self, image_shape):
-        settings = self._settings.with_algorithm(self.algorithm)
-        return _plan(image_shape, self.kernel.shape, self.kernel.dtype.name, settings, True)
+        return _plan(image_shape, self.kernel.shape, self.kernel.dtype, self._settings, True)
 
     def _convolve(self, images, n_threads, out):
         images = check.images_array("images", images, self.kernel.ndim - 2)
@@ -276,9 +279,9 @@ class PackedKernel:
 
     def _run(self, images, out, first, n_threads):
         """Write rows `first` and on of the result to `out`; images and `out` are trusted."""
-        problem, way = self._plan(images.shape[1:])
+        problem, way, layout = self._plan(images.shape[1:])
         start = (0,) * (3 - problem.rank) + (first,) + (0,) * (problem.rank - 1)
-        way.run(problem, self._prepared, five_axes(images), five_axes(out), start, n_threads)
+        way.run(problem, layout, self._prepared, five_axes(images), five_axes(out), start, n_threads)
 
 
 @dataclass(frozen=True)
@@ -324,7 +327,7 @@ def _refuse_settings(given):
 
 @lru_cache(maxsize=1024)
 def _plan(image_shape, kernel_shape, dtype, settings, packed):
-    """Return the problem and the algorithm of a call; the one cache of the library."""
+    """Return problem, algorithm and layout of a call; the one cache of the library."""
     *size, in_channels = image_shape
     *kernel_size, group_size, out_channels = kernel_shape
     size, kernel_size = tuple(size), tuple(kernel_size)
@@ -339,6 +342,7 @@ def _plan(image_shape, kernel_shape, dtype, settings, packed):
         kernel_size=three(kernel_size, 1), out_channels=out_channels, groups=settings.groups,
         stride=three(settings.stride, 1), dilation=three(settings.dilation, 1),
         padding=three(pads, (0, 0)), padding_mode=settings.padding_mode,
-        activation=settings.activation, output_size=three(outputs, 1), dtype=dtype,
+        activation=settings.activation, output_size=three(outputs, 1), dtype=dtype.name,
     )
-    return problem, choose(problem, settings.algorithm, packed)
+    way = choose(problem, settings.algorithm, packed)
+    return problem, way, way.layout(problem)

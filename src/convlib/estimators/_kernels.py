@@ -1,0 +1,178 @@
+"""Kernels drawn at random or learnt from patches: a table from name to learner."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
+
+N_PATCHES = 20_000       # sampled for learning
+WHITENING_EPSILON = 0.1  # Coates & Ng, in units of the mean variance of a patch value
+
+
+class Columns(NamedTuple):
+    """The kernels of one group of channels, as columns over the values of a patch."""
+
+    weights: np.ndarray             # (patch_size, n_kernels), whitening folded in
+    bias: np.ndarray                # (n_kernels,)
+    whitening: np.ndarray | None = None    # (patch_size, patch_size)
+    centre: np.ndarray | None = None       # (patch_size,), the whitened mean patch
+    centroids: np.ndarray | None = None    # (n_kernels, patch_size), whitened
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The kernels of a layer, in float64, and what belongs to them."""
+
+    kernels: np.ndarray     # (*kernel_size, channels of a group, n_kernels)
+    bias: np.ndarray        # (n_kernels,)
+    epsilon: float | None   # added to the variance of a window; None: windows stay as they are
+    scale: float
+    groups: list            # of Columns, what the kernels were put together from
+
+    @property
+    def patch_size(self):
+        """Values in a window of one group."""
+        return prod(self.kernels.shape[:-1])
+
+    @property
+    def centroid_squares(self):
+        """Squared norms (groups, n_kernels of a group) of the centroids."""
+        return np.array([(group.centroids**2).sum(axis=1) for group in self.groups])
+
+    def with_whitening(self):
+        """Return kernels and bias that give each group's whitened window, then its products."""
+        weights = np.concatenate(
+            [part for group in self.groups for part in (group.whitening, group.weights)], axis=1)
+        bias = np.concatenate(
+            [part for group in self.groups for part in (-group.centre, group.bias)])
+        return weights.reshape(*self.kernels.shape[:-1], -1) * self.scale, bias
+
+
+def random_kernels(patches, patch_size, n_kernels, random_state):
+    """Return Gaussian kernels of unit norm."""
+    weights = random_state.standard_normal((patch_size, n_kernels))
+    weights /= np.sqrt((weights**2).sum(axis=0))
+    return Columns(weights, np.zeros(n_kernels))
+
+
+def pca_kernels(patches, patch_size, n_kernels, random_state):
+    """Return the leading principal components of patches without their means, as PCANet does."""
+    if n_kernels > patch_size:
+        raise ValueError(
+            f"kernels='pca' gives at most {patch_size} kernels for patches of {patch_size} "
+            f"values, got n_kernels={n_kernels}"
+        )
+    patches = patches - patches.mean(axis=1, keepdims=True)
+    with threadpool_limits(1):
+        pca = PCA(n_kernels, svd_solver="covariance_eigh").fit(patches)
+    return Columns(pca.components_.T, np.zeros(n_kernels))
+
+
+def kmeans_kernels(patches, patch_size, n_kernels, random_state):
+    """Return the centroids of whitened patches, folded back onto patches that are not."""
+    with threadpool_limits(1):
+        pca = PCA(svd_solver="covariance_eigh").fit(patches)
+        epsilon = WHITENING_EPSILON * pca.explained_variance_.sum() / patch_size
+        scale = 1 / np.sqrt(pca.explained_variance_ + (epsilon or 1.0))
+        whitening = (pca.components_.T * scale) @ pca.components_
+        whitened = (patches - pca.mean_) @ whitening
+        learner = MiniBatchKMeans(n_kernels, n_init=3, random_state=random_state)
+        centroids = learner.fit(whitened).cluster_centers_
+        weights = whitening @ centroids.T
+        centre = pca.mean_ @ whitening
+    return Columns(weights, -pca.mean_ @ weights, whitening, centre, centroids)
+
+
+LEARNERS = {"random": random_kernels, "kmeans": kmeans_kernels, "pca": pca_kernels}
+
+
+def learn(name, images, kernel_size, n_kernels, dilation, groups, normalize, scale, random_state):
+    """Return the `Learnt` kernels called `name` for a list of `Images`."""
+    channels = images[0].shape[-1] // groups
+    patches = epsilon = None
+    if normalize or name != "random":
+        patches = scale * sample_patches(images, kernel_size, dilation, random_state)
+        patches = patches.reshape(len(patches), -1, groups, channels)
+    if normalize:
+        epsilon = contrast_epsilon(patches)
+    columns = []
+    for group in range(groups):
+        flat = None if patches is None else patches[:, :, group].reshape(len(patches), -1)
+        if normalize:
+            flat = normalize_contrast(flat, epsilon)
+        size = prod(kernel_size) * channels
+        columns.append(LEARNERS[name](flat, size, n_kernels // groups, random_state))
+    weights = np.concatenate([group.weights for group in columns], axis=1)
+    bias = np.concatenate([group.bias for group in columns])
+    kernels = weights.reshape(*kernel_size, channels, n_kernels)
+    return Learnt(kernels, bias, epsilon, scale, columns)
+
+
+def given(kernels, images, dilation, normalize, scale, random_state):
+    """Return kernels of the user's as `Learnt`."""
+    epsilon = None
+    if normalize:
+        patches = sample_patches(images, kernels.shape[:-2], dilation, random_state)
+        epsilon = contrast_epsilon(scale * patches)
+    kernels = kernels.astype(np.float64)
+    return Learnt(kernels, np.zeros(kernels.shape[-1]), epsilon, scale, [])
+
+
+def sample_patches(images, kernel_size, dilation, random_state):
+    """Return patches (n_patches, *kernel_size, channels) in float64, from all over the images.
+
+    All of them where there are few, else about `N_PATCHES` drawn with replacement. Images
+    smaller than the dilated kernel are padded with zeros around them.
+    """
+    share = -(-N_PATCHES // len(images))
+    parts = [_sample(part, kernel_size, dilation, share, random_state) for part in images]
+    return np.concatenate(parts)
+
+
+def _sample(images, kernel_size, dilation, n_patches, random_state):
+    """Return at most `n_patches` patches of images of one size."""
+    *size, channels = images.shape
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel_size, dilation)]
+    missing = [max(0, r - n) for r, n in zip(reach, size)]
+    grid = [n + m - r + 1 for n, m, r in zip(size, missing, reach)]
+    total = len(images) * prod(grid)
+    drawn = np.arange(total) if total <= n_patches else np.sort(
+        random_state.randint(0, total, n_patches))
+    owners, *corners = np.unravel_index(drawn, (len(images), *grid))
+    patches = np.empty((len(drawn), *kernel_size, channels))
+    bounds = np.searchsorted(owners, np.arange(len(images) + 1))
+    for owner in np.unique(owners):
+        chosen = slice(bounds[owner], bounds[owner + 1])
+        image = images.batch(owner, owner + 1)[0]
+        if any(missing):
+            image = np.pad(image, [(m // 2, m - m // 2) for m in missing] + [(0, 0)])
+        taps = [
+            _along(axis, len(size), corners[axis][chosen], d * np.arange(k))
+            for axis, (k, d) in enumerate(zip(kernel_size, dilation))
+        ]
+        patches[chosen] = image[tuple(taps)]
+    return patches
+
+
+def _along(axis, rank, corner, taps):
+    """Return coordinates of one axis, shaped to broadcast with those of the others."""
+    shape = [1] * rank
+    shape[axis] = len(taps)
+    return corner.reshape(-1, *[1] * rank) + taps.reshape(1, *shape)
+
+
+def contrast_epsilon(patches):
+    """Return what to add to variances: small beside those of `patches`, and never zero."""
+    variance = patches.reshape(len(patches), -1).var(axis=1).mean()
+    return 0.01 * variance if variance > 0 else 1.0
+
+
+def normalize_contrast(patches, epsilon):
+    """Return flat patches without their means, divided by their deviations."""
+    flat = patches.reshape(len(patches), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    return flat / np.sqrt((flat**2).mean(axis=1, keepdims=True) + epsilon)

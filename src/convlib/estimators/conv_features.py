@@ -1,0 +1,330 @@
+"""ConvFeatures: kernels -> convolution -> activation -> pooling -> features, as a transformer."""
+
+from itertools import product
+from math import prod
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from convlib import _validation as check
+from convlib.estimators import _images
+from convlib.estimators._layer import BLOCK_BYTES
+from convlib.estimators._settings import checked_settings, memory_bytes
+
+__all__ = ["ConvFeatures"]
+
+
+class ConvFeatures(TransformerMixin, BaseEstimator):
+    """Features of images, signals or volumes from one convolution layer.
+
+    Kernels are drawn at random, learnt without labels, or given; each image is convolved with
+    them, activated and pooled, and the maps are returned as features. The result does not
+    depend on the number of threads, the batch size or the memory order of X, bit by bit.
+
+    An int `kernel_size` means images, X of shape (n, height, width, channels), (n, height,
+    width) for one channel, or flat (n, n_features) with `image_shape`. A tuple of one int means
+    signals, X of shape (n, length) or (n, length, channels); one of three ints means volumes.
+
+    Parameters
+    ----------
+    n_kernels : int, default=32
+        Number of kernels.
+    kernel_size : int or tuple of int, default=3
+        Taps along each axis; an int is a square.
+    kernels : {'random', 'kmeans', 'pca'} or array-like of shape \
+(*kernel_size, channels // groups, n_kernels), default='random'
+        'random' draws Gaussian kernels of unit norm. 'kmeans' clusters contrast-normalised,
+        whitened patches [1]_. 'pca' takes the principal components of patches without their
+        means [2]_. Patches are sampled across X. An array fixes `kernel_size` and `n_kernels`,
+        which must agree where they are not left at their defaults.
+    stride : int or tuple of int, default=1
+        Pixels between neighbouring windows.
+    padding : {'valid', 'same'}, int, tuple of int or of (int, int), default='same'
+        Pixels added around the images, as in `convlib.conv`.
+    padding_mode : {'constant', 'edge', 'reflect', 'symmetric', 'wrap'}, default='constant'
+        What those pixels hold.
+    dilation : int or tuple of int, default=1
+        Pixels between neighbouring kernel taps.
+    groups : int, default=1
+        Independent convolutions into which the channels are split.
+    activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh', \
+'triangle'}, default='relu'
+        Function applied to the maps. 'triangle' [1]_ goes with ``kernels='kmeans'`` only: how
+        much nearer than the average a centroid is, or zero.
+    pool : {'max', 'mean', 'lp', 'min', 'std', 'ppv', None}, default='max'
+        Statistic of each pooling window; 'lp' is the root of the sum of squares, 'ppv' the
+        share of positive values. 'min', 'std' and 'ppv' need ``pool_size='global'``, which
+        'lp' does not take. None leaves the maps as they are.
+    pool_size : int, tuple of int or 'global', default=2
+        Pooling window; 'global' is the whole map.
+    pool_stride : int or tuple of int, default=None
+        Pixels between neighbouring pooling windows; None is `pool_size`.
+    output : {'flat', 'maps'}, default='flat'
+        'flat' returns a 2-D array; 'maps' returns (n, *size, n_kernels), which the next
+        ConvFeatures of a Pipeline takes.
+    image_shape : tuple of int, default=None
+        (*size) or (*size, channels) of one image, for flat X.
+    normalize_patches : bool or 'auto', default='auto'
+        Whether kernels see each window without its mean and divided by its standard deviation.
+        'auto' means so for 'kmeans' only.
+    scale : float, default=None
+        Factor for the images, such as 1 / 255. Integers are never rescaled otherwise.
+    working_memory : float, default=None
+        MiB that blocks of `transform` may take beside X and its result. None is scikit-learn's
+        setting of that name.
+    n_threads : int, default=None
+        OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
+    random_state : int, RandomState instance or None, default=None
+        For drawing kernels, patches and initial centroids.
+    verbose : int, default=0
+        Whether `transform` prints how far it is.
+
+    Attributes
+    ----------
+    kernels_ : ndarray of shape (*kernel_size, channels // groups, n_kernels)
+        The kernels, whitening folded in.
+    bias_ : ndarray of shape (n_kernels,)
+        Added to each map before the activation.
+    epsilon_ : float or None
+        What is added to the variance of a window; None where windows are not normalised.
+    input_shape_ : tuple of int
+        Shape (*size, channels) of the images seen in `fit`.
+    n_features_in_ : int
+        Number of values of one image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if it has any.
+
+    See Also
+    --------
+    convlib.conv : The operator.
+
+    References
+    ----------
+    .. [1] A. Coates, H. Lee and A. Ng, "An Analysis of Single-Layer Networks in Unsupervised
+       Feature Learning", AISTATS 2011.
+    .. [2] T.-H. Chan et al., "PCANet: A Simple Deep Learning Baseline for Image
+       Classification?", IEEE Transactions on Image Processing 24(12), 2015.
+
+    Examples
+    --------
+    >>> from convlib import ConvFeatures
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> features = ConvFeatures(16, image_shape=(8, 8), random_state=0)
+    >>> features.fit_transform(X).shape
+    (1797, 256)
+    >>> features.get_feature_names_out()[:2]
+    array(['k00_r0c0_max', 'k01_r0c0_max'], dtype=object)
+    """
+
+    def __init__(
+        self, n_kernels=32, kernel_size=3, *, kernels="random", stride=1, padding="same",
+        padding_mode="constant", dilation=1, groups=1, activation="relu", pool="max",
+        pool_size=2, pool_stride=None, output="flat", image_shape=None,
+        normalize_patches="auto", scale=None, working_memory=None, n_threads=None,
+        random_state=None, verbose=0,
+    ):
+        self.n_kernels = n_kernels
+        self.kernel_size = kernel_size
+        self.kernels = kernels
+        self.stride = stride
+        self.padding = padding
+        self.padding_mode = padding_mode
+        self.dilation = dilation
+        self.groups = groups
+        self.activation = activation
+        self.pool = pool
+        self.pool_size = pool_size
+        self.pool_stride = pool_stride
+        self.output = output
+        self.image_shape = image_shape
+        self.normalize_patches = normalize_patches
+        self.scale = scale
+        self.working_memory = working_memory
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Draw or learn the kernels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *size, channels), (n_images, *size) or \
+(n_images, n_features)
+            Images; a list of images of different sizes where ``pool_size='global'``.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ConvFeatures
+            The fitted transformer.
+        """
+        settings = checked_settings(self.get_params(deep=False))
+        images = self._images(X, settings.rank, reset=True)
+        self.input_shape_ = images[0].shape
+        self.n_features_in_ = prod(self.input_shape_)
+        settings.check_channels(self.input_shape_[-1])
+        self._learnt = settings.learn(images, check_random_state(self.random_state))
+        self._layer = settings.layer(self._learnt, self.input_shape_, images[0].dtype)
+        for image in images:
+            self._layer.output_shape(image.shape)  # refuses kernels and windows that do not fit
+        self.kernels_ = self._learnt.kernels.astype(images[0].dtype)
+        self.bias_ = self._learnt.bias.astype(images[0].dtype)
+        self.epsilon_ = self._learnt.epsilon
+        self._settings = settings
+        return self
+
+    def transform(self, X):
+        """Return the features of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *size, channels), (n_images, *size) or \
+(n_images, n_features)
+            Images with the channels seen in `fit`, and of the same size where the number of
+            features depends on it; a list of images of different sizes where
+            ``pool_size='global'``.
+
+        Returns
+        -------
+        features : ndarray of shape (n_images, n_features) or (n_images, *size, n_kernels)
+            In float32 or float64, whichever `convlib.conv` computes X in; see `output`.
+        """
+        check_is_fitted(self)
+        images = self._images(X, self._settings.rank, reset=False)
+        self._check_shapes(images)
+        dtype = np.result_type(*(image.dtype for image in images))
+        layer = self._layer
+        if layer.dtype != dtype:
+            layer = self._settings.layer(self._learnt, self.input_shape_, dtype)
+        features = [self._features(layer, image, dtype) for image in images]
+        return features[0] if len(features) == 1 else np.concatenate(features)
+
+    @available_if(lambda self: self.output == "flat")
+    def get_feature_names_out(self, input_features=None):
+        """Return a name for each feature, such as 'k07_r1c3_max'.
+
+        The parts are the kernel, the row and column of the map, and the pooling, each only
+        where there is more than one of it; signals have a time 't5', volumes a slice 'z2'.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Must agree with `feature_names_in_` where that is defined; not used otherwise.
+
+        Returns
+        -------
+        names : ndarray of shape (n_features,), dtype object
+            In the order of the columns of `transform`.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        *size, n_kernels = self._layer.output_shape(self.input_shape_)
+        digits = len(str(n_kernels - 1))
+        letters = {1: "t", 2: "rc", 3: "zrc"}[len(self.input_shape_) - 1]
+        places = [
+            "_" + "".join(f"{letter}{i}" for letter, i in zip(letters, place))
+            for place in product(*map(range, size))
+        ] if prod(size) > 1 else [""]
+        statistic = f"_{self._layer.pool}" if self._layer.pool else ""
+        names = [f"k{k:0{digits}d}{place}{statistic}"
+                 for place in places for k in range(n_kernels)]
+        return np.array(names, dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Choose the container of the features.
+
+        Parameters
+        ----------
+        transform : {'default', 'pandas', 'polars', None}, default=None
+            As in scikit-learn. Maps are always arrays: with ``output='maps'`` this has no
+            effect.
+
+        Returns
+        -------
+        self : ConvFeatures
+            This transformer.
+        """
+        return self if self.output == "maps" else super().set_output(transform=transform)
+
+    def estimate_memory(self, shape, dtype="float32"):
+        """Return the bytes that `transform` allocates for X of that shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of X.
+        dtype : dtype, default='float32'
+            Of X.
+
+        Returns
+        -------
+        n_bytes : int
+            The result, the blocks it is computed in, and the kernels; not X.
+        """
+        check_is_fitted(self)
+        shape = check.batch_shape("shape", shape)
+        image_shape = _images.sample_shape(shape[1:], self._settings.rank, self.image_shape)
+        layer = self._layer
+        itemsize = check.result_dtype(np.dtype(dtype)).itemsize
+        if layer.dtype.itemsize != itemsize:
+            dtype = "float64" if itemsize == 8 else "float32"
+            layer = self._settings.layer(self._learnt, self.input_shape_, dtype)
+        result = shape[0] * prod(layer.output_shape(image_shape)) * itemsize
+        return result + layer.block_bytes(image_shape, shape[0], self._budget(layer))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _images(self, X, rank, reset):
+        """Return X as a list of `Images`: one, or one for each image where sizes differ."""
+        if not _images.is_ragged(X):
+            return [_images.as_images(self, X, rank, self.image_shape, reset)]
+        if self.pool_size != "global" or self.pool is None or self.image_shape is not None:
+            raise ValueError(
+                "X may be a list of images of different sizes only where pool_size='global', "
+                "pool is not None and image_shape is None"
+            )
+        return _images.as_ragged_images(X, rank)
+
+    def _check_shapes(self, images):
+        """Refuse images that `fit` has not prepared for."""
+        is_fixed = self.output == "flat" and (self.pool is None or self.pool_size != "global")
+        for image in images:
+            first = 0 if is_fixed else -1
+            if image.shape[first:] != self.input_shape_[first:]:
+                free = "" if is_fixed else " of any size"
+                raise ValueError(
+                    f"X must hold images{free} like those of fit, of shape "
+                    f"{self.input_shape_}; got {image.shape}"
+                )
+
+    def _budget(self, layer):
+        """Return the bytes that a block of maps may take."""
+        n_bytes = memory_bytes(self.working_memory, get_config()["working_memory"])
+        return int(max(1, min(BLOCK_BYTES, n_bytes - layer.kernel_bytes)))
+
+    def _features(self, layer, images, dtype):
+        """Return the features of `Images`."""
+        n_threads, budget = check.threads(self.n_threads), self._budget(layer)
+        shape = layer.output_shape(images.shape)
+        out = check.output_array(None, (len(images), *shape), np.dtype(dtype))
+        step = layer.block_images(images.shape, len(images), budget)
+        for first in range(0, len(images), step):
+            last = min(first + step, len(images))
+            layer.run(images.batch(first, last, dtype), out[first:last], budget, n_threads)
+            if self.verbose:
+                print(f"[ConvFeatures] {last} of {len(images)} images")
+        if self.output == "flat":
+            return out.reshape(len(images), -1)
+        return out if len(shape) > 1 else out.reshape(
+            len(images), *[1] * (len(images.shape) - 1), shape[0])
