@@ -22,6 +22,19 @@ def same_pads(size, kernel_size, stride, dilation):
     return total // 2, total - total // 2
 
 
+def per_axis(image_size, kernel_size, *, stride=1, padding=0, padding_mode="constant", dilation=1):
+    """Return the settings of a call with one entry per axis, as the functions below take them."""
+    rank = len(image_size)
+    strides, dilations = np.broadcast_to(stride, rank), np.broadcast_to(dilation, rank)
+    if padding == "same":
+        pads = list(map(same_pads, image_size, kernel_size, strides, dilations))
+    elif isinstance(padding, tuple):
+        pads = [pad if isinstance(pad, tuple) else (pad, pad) for pad in padding]
+    else:
+        pads = [(0, 0) if padding == "valid" else (padding, padding)] * rank
+    return {"stride": strides, "pads": pads, "padding_mode": padding_mode, "dilation": dilations}
+
+
 def window(padded, position, kernel_size, stride, dilation):
     """Return the (n_images, *kernel_size, channels) values under one window."""
     taps = []
@@ -48,10 +61,11 @@ def conv(images, kernel, bias=None, *, stride, pads, padding_mode, dilation, gro
     out = np.zeros((len(images), *sizes, n_out))
     for position in itertools.product(*map(range, sizes)):
         values = window(padded, position, kernel_size, stride, dilation)
-        for o in range(n_out):
-            first = o // group_out * group_in
-            products = values[..., first:first + group_in] * kernel[..., o]
-            out[(slice(None), *position, o)] = products.reshape(len(images), -1).sum(axis=1)
+        for g in range(groups):
+            ins = slice(g * group_in, (g + 1) * group_in)
+            outs = slice(g * group_out, (g + 1) * group_out)
+            rows = values[..., ins].reshape(len(images), -1)
+            out[(slice(None), *position, outs)] = rows @ kernel[..., outs].reshape(-1, group_out)
     return out if bias is None else out + np.asarray(bias, float)
 
 
@@ -77,3 +91,44 @@ def tolerance(dtype, n_terms, magnitude):
     root of n, and 4 standard deviations are left to the unlucky.
     """
     return 4 * np.finfo(dtype).eps * math.sqrt(n_terms + 4) * magnitude
+
+
+def sample(shape, seed=0):
+    """Return normal values that float32 holds exactly, in float64."""
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32).astype(float)
+
+
+def same_bits(a, b):
+    """Tell whether two arrays are equal in dtype, shape and every bit."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+class Solution:
+    """A convolution by the reference, and how far from it a result may lie."""
+
+    def __init__(self, images, kernel, bias=None, *, groups=1, activation=None, **settings):
+        size, kernel_size = images.shape[1:-1], kernel.shape[:-2]
+        settings = per_axis(size, kernel_size, **settings) | {"groups": groups}
+        self.sums = conv(images, kernel, bias, **settings)
+        bias = None if bias is None else np.abs(bias)
+        self.magnitude = conv(np.abs(images), np.abs(kernel), bias, **settings)
+        self.n_terms = math.prod(kernel.shape[:-1])
+        self.activation = activation
+
+    def check(self, out, dtype):
+        """Fail where `out`, computed in `dtype`, is not the solution."""
+        allowed = tolerance(dtype, self.n_terms, self.magnitude)
+        if self.activation == "square":
+            allowed = (2 * np.abs(self.sums) + allowed) * allowed  # |(x + e)^2 - x^2|
+        expected = activate(self.sums, self.activation)
+        allowed += tolerance(dtype, 1, np.abs(expected))  # the activation rounds too
+        assert out.dtype == dtype
+        assert out.shape == expected.shape
+        assert (np.abs(out - expected) <= allowed).all()
+
+
+def slack(images, kernel, **settings):
+    """Return how far two ways of computing a convolution may lie apart."""
+    settings.pop("algorithm", None)
+    magnitude = Solution(np.abs(images), np.abs(kernel), **settings).magnitude
+    return 2 * tolerance(images.dtype, math.prod(kernel.shape[:-1]), magnitude)

@@ -89,6 +89,10 @@ def sample_shape(shape, rank, image_shape):
 def full_shape(image_shape, rank):
     """Return `image_shape` with its channels; they are 1 where it has none."""
     entries = as_entries(image_shape)
-    if entries is not None and len(entries) == rank:
-        entries = (*entries, 1)
-    return axis_ints("image_shape", image_shape if entries is None else entries, rank + 1, 1)
+    if entries is None:
+        raise TypeError(
+            f"image_shape must be a tuple ({AXES[rank - 1]}) or ({AXES[rank - 1]}, channels), or "
+            f"None; got {image_shape!r}"
+        )
+    full = (*entries, 1) if len(entries) == rank else entries
+    return axis_ints("image_shape", full, rank + 1, 1)

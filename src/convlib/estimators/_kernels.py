@@ -67,14 +67,15 @@ def pca_kernels(patches, patch_size, n_kernels, random_state):
             f"values, got n_kernels={n_kernels}"
         )
     patches = patches - patches.mean(axis=1, keepdims=True)
-    with threadpool_limits(1):
+    with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(n_kernels, svd_solver="covariance_eigh").fit(patches)
     return Columns(pca.components_.T, np.zeros(n_kernels))
 
 
 def kmeans_kernels(patches, patch_size, n_kernels, random_state):
     """Return the centroids of whitened patches, folded back onto patches that are not."""
-    with threadpool_limits(1):
+    # Patches without any variance are no error: they are told apart by nothing.
+    with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(svd_solver="covariance_eigh").fit(patches)
         epsilon = WHITENING_EPSILON * pca.explained_variance_.sum() / patch_size
         scale = 1 / np.sqrt(pca.explained_variance_ + (epsilon or 1.0))

@@ -166,12 +166,16 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         settings = checked_settings(self.get_params(deep=False))
+        check.choice("output", self.output, ("flat", "maps"))
+        check.integer("verbose", self.verbose, 0)
+        check.threads(self.n_threads)
         images = self._images(X, settings.rank, reset=True)
         self.input_shape_ = images[0].shape
         self.n_features_in_ = prod(self.input_shape_)
         settings.check_channels(self.input_shape_[-1])
         self._learnt = settings.learn(images, check_random_state(self.random_state))
         self._layer = settings.layer(self._learnt, self.input_shape_, images[0].dtype)
+        self._budget(self._layer)  # refuses a wrong working_memory
         for image in images:
             self._layer.output_shape(image.shape)  # refuses kernels and windows that do not fit
         self.kernels_ = self._learnt.kernels.astype(images[0].dtype)

@@ -1,0 +1,36 @@
+"""Settings of the documentation."""
+
+import convlib
+from convlib._native import cpu
+
+project = "convlib"
+author = "The convlib developers"
+project_copyright = f"2026, {author}"
+version = release = cpu.version()
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc"]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+default_role = "literal"
+
+autosummary_generate = True
+# Methods stand on the page of their class: see _templates.
+numpydoc_show_class_members = False
+
+html_theme = "alabaster"
+html_title = "convlib"
+html_theme_options = {
+    "description": convlib.__doc__,
+    "fixed_sidebar": True,
+    "page_width": "1080px",
+}
+
+
+def escape_stars(app, what, name, obj, options, lines):
+    """Keep the star of `of shape (*size, channels)` from starting emphasis."""
+    lines[:] = [line.replace(" (*", r" (\*") for line in lines]
+
+
+def setup(app):
+    """Run after numpydoc."""
+    app.connect("autodoc-process-docstring", escape_stars, priority=900)

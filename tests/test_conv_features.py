@@ -1,0 +1,362 @@
+"""ConvFeatures: values, bits, shapes, names, memory."""
+
+import pickle
+
+import numpy as np
+import pytest
+import reference
+import reference_features
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+
+from convlib import ConvFeatures
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(2, 1, (7, 9, 10, 4)).astype(np.float32)
+SIGNALS = RNG.normal(0, 1, (5, 23, 2)).astype(np.float32)
+VOLUMES = RNG.normal(0, 1, (3, 5, 6, 7, 2)).astype(np.float32)
+
+CASES = {
+    "default": (IMAGES, {}),
+    "valid": (IMAGES, {"padding": "valid", "n_kernels": 3}),
+    "stride": (IMAGES, {"stride": (2, 1), "padding": ((1, 0), (0, 2))}),
+    "reflect": (IMAGES, {"padding_mode": "reflect", "padding": 3, "kernel_size": 5}),
+    "dilation": (IMAGES, {"dilation": 2, "kernel_size": (3, 2)}),
+    "groups": (IMAGES, {"groups": 2, "n_kernels": 6}),
+    "pca": (IMAGES, {"kernels": "pca", "n_kernels": 5, "activation": "abs"}),
+    "pca groups": (IMAGES, {"kernels": "pca", "n_kernels": 4, "groups": 2}),
+    "kmeans": (IMAGES, {"kernels": "kmeans", "n_kernels": 6}),
+    "kmeans groups": (IMAGES, {"kernels": "kmeans", "n_kernels": 6, "groups": 2}),
+    "kmeans plain": (IMAGES, {"kernels": "kmeans", "n_kernels": 6, "normalize_patches": False}),
+    "contrast": (IMAGES, {"normalize_patches": True, "activation": "tanh"}),
+    "scale": (IMAGES, {"scale": 0.1, "activation": "sigmoid"}),
+    "scaled contrast": (IMAGES, {"scale": -3, "normalize_patches": True}),
+    "no pool": (IMAGES, {"pool": None, "n_kernels": 3}),
+    "mean": (IMAGES, {"pool": "mean", "pool_size": (3, 2), "pool_stride": 1}),
+    "lp": (IMAGES, {"pool": "lp", "pool_size": 3}),
+    "global max": (IMAGES, {"pool_size": "global"}),
+    "global mean": (IMAGES, {"pool": "mean", "pool_size": "global"}),
+    "global min": (IMAGES, {"pool": "min", "pool_size": "global", "activation": None}),
+    "global std": (IMAGES, {"pool": "std", "pool_size": "global"}),
+    "global ppv": (IMAGES, {"pool": "ppv", "pool_size": "global", "activation": None}),
+    "given": (IMAGES, {"kernels": RNG.normal(0, 1, (2, 3, 4, 5))}),
+    "signals": (SIGNALS, {"kernel_size": (5,), "pool_size": 3}),
+    "signals mean": (SIGNALS, {"kernel_size": (5,), "pool": "mean", "pool_size": "global"}),
+    "signals kmeans": (SIGNALS, {"kernel_size": (4,), "kernels": "kmeans", "n_kernels": 4}),
+    "volumes": (VOLUMES, {"kernel_size": (3, 3, 3), "n_kernels": 5}),
+    "volumes std": (VOLUMES, {"kernel_size": (2, 2, 2), "pool": "std", "pool_size": "global"}),
+    "maps": (IMAGES, {"output": "maps", "n_kernels": 3}),
+}
+
+
+@pytest.fixture(params=CASES, name="case")
+def fixture_case(request):
+    images, parameters = CASES[request.param]
+    return images, ConvFeatures(random_state=0, **parameters)
+
+
+def per_axis(value, rank):
+    return (value,) * rank if isinstance(value, int) else tuple(value)
+
+
+def expected(transformer, images):
+    """Return the features that the fitted `transformer` should give, in float64."""
+    kernels = transformer.kernels_.astype(float)
+    rank = kernels.ndim - 2
+    size, stride = kernels.shape[:-2], per_axis(transformer.stride, rank)
+    dilation = per_axis(transformer.dilation, rank)
+    pads = transformer.padding
+    if pads == "same":
+        pads = [reference.same_pads(*axis) for axis in zip(
+            images.shape[1:], size, stride, dilation)]
+    elif pads == "valid":
+        pads = [(0, 0)] * rank
+    elif isinstance(pads, int):
+        pads = [(pads, pads)] * rank
+    scale = 1 if transformer.scale is None else transformer.scale
+    patches = scale * reference_features.windows(
+        images, size, stride, pads, transformer.padding_mode, dilation)
+    maps = reference_features.responses(
+        patches, kernels, transformer.bias_, transformer.groups, transformer.epsilon_)
+    maps = reference.activate(maps, transformer.activation)
+    pool_size = transformer.pool_size
+    if pool_size != "global":
+        pool_size = per_axis(pool_size, rank)
+    pool_stride = transformer.pool_stride
+    pool_stride = pool_size if pool_stride is None else per_axis(pool_stride, rank)
+    out = reference_features.pool(maps, transformer.pool, pool_size, pool_stride)
+    return out if transformer.output == "maps" else out.reshape(len(out), -1)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_are_those_of_the_definition(case, dtype):
+    images, transformer = case
+    images = images.astype(dtype)
+    features = transformer.fit_transform(images)
+    wanted = expected(transformer, images)
+    assert features.dtype == dtype
+    assert features.shape == wanted.shape
+    # Weights, sums, deviation and pooling each round; all values are of the order of one.
+    terms = np.prod(transformer.kernels_.shape[:-1]) + np.prod(images.shape[1:-1])
+    scale = np.abs(transformer.kernels_).sum(axis=tuple(range(transformer.kernels_.ndim - 1))).max()
+    magnitude = max(1, np.abs(wanted).max(), scale * np.abs(images).max())
+    if transformer.pool == "ppv":
+        assert np.mean(features != wanted.astype(dtype)) < 0.02  # a value may round over zero
+    else:
+        np.testing.assert_allclose(
+            features, wanted, rtol=0, atol=reference.tolerance(dtype, terms, magnitude))
+
+
+@pytest.mark.kernels
+def test_bits_do_not_depend_on_how_the_work_is_cut(case):
+    images, transformer = case
+    whole = transformer.fit_transform(images)
+    one_by_one = np.concatenate([transformer.transform(image[None]) for image in images])
+    ragged = np.concatenate([transformer.transform(images[:2]), transformer.transform(images[2:])])
+    np.testing.assert_array_equal(one_by_one, whole)
+    np.testing.assert_array_equal(ragged, whole)
+    for n_threads in (1, 2, 3, 8):
+        for working_memory in (1e-6, 0.01, 1):
+            transformer.set_params(n_threads=n_threads, working_memory=working_memory)
+            np.testing.assert_array_equal(transformer.transform(images), whole)
+
+
+@pytest.mark.kernels
+def test_bits_do_not_depend_on_memory_layout(case):
+    images, transformer = case
+    whole = transformer.fit_transform(images)
+    backwards = np.ascontiguousarray(images[:, ::-1, ..., ::-1])[:, ::-1, ..., ::-1]
+    spread = np.zeros((*images.shape[:-1], 2 * images.shape[-1]), images.dtype)
+    spread[..., ::2] = images
+    read_only = images.copy()
+    read_only.flags.writeable = False
+    for same in (np.asfortranarray(images), backwards, spread[..., ::2], read_only):
+        np.testing.assert_array_equal(transformer.transform(same), whole)
+        np.testing.assert_array_equal(clone(transformer).fit_transform(same), whole)
+
+
+def test_fit_is_reproducible_for_any_number_of_threads(case):
+    images, transformer = case
+    first = clone(transformer).fit(images)
+    for n_threads in (1, 3):
+        again = clone(transformer).set_params(n_threads=n_threads).fit(images)
+        np.testing.assert_array_equal(again.kernels_, first.kernels_)
+        np.testing.assert_array_equal(again.bias_, first.bias_)
+
+
+def test_triangle_is_the_distance_to_the_centroids():
+    transformer = ConvFeatures(
+        5, kernels="kmeans", activation="triangle", pool=None, output="maps", padding="valid",
+        random_state=0)
+    features = transformer.fit_transform(IMAGES)
+    patches = reference_features.windows(IMAGES, (3, 3), (1, 1), [(0, 0)] * 2, "constant", (1, 1))
+    flat = reference_features.normalize(patches, 3, transformer.epsilon_).reshape(7, 7, 8, 36)
+    learnt = transformer._learnt.groups[0]
+    whitened = flat @ learnt.whitening - learnt.centre
+    distances = np.linalg.norm(whitened[..., None, :] - learnt.centroids, axis=-1)
+    wanted = np.maximum(0, distances.mean(axis=-1, keepdims=True) - distances)
+    assert wanted.max() > 0.1
+    np.testing.assert_allclose(
+        features, wanted, rtol=0, atol=reference.tolerance("float32", 36, distances.max() ** 2))
+    strips = transformer.set_params(working_memory=1e-6).transform(IMAGES)
+    np.testing.assert_array_equal(strips, features)
+
+
+def test_whitened_patches_are_white():
+    transformer = ConvFeatures(4, kernels="kmeans", random_state=0).fit(IMAGES)
+    learnt = transformer._learnt.groups[0]
+    patches = reference_features.windows(IMAGES, (3, 3), (1, 1), [(0, 0)] * 2, "constant", (1, 1))
+    flat = reference_features.normalize(patches, 3, transformer.epsilon_).reshape(-1, 36)
+    covariance = np.cov((flat @ learnt.whitening).T)
+    off_diagonal = covariance - np.diag(np.diag(covariance))
+    assert np.abs(off_diagonal).max() < 0.1
+    assert np.all(np.diag(covariance) < 1)
+
+
+def test_pca_kernels_are_orthonormal_and_ordered_by_variance():
+    transformer = ConvFeatures(6, kernels="pca", random_state=0).fit(IMAGES)
+    columns = transformer.kernels_.reshape(-1, 6).astype(float)
+    np.testing.assert_allclose(columns.T @ columns, np.eye(6), atol=1e-5)
+    patches = reference_features.windows(IMAGES, (3, 3), (1, 1), [(0, 0)] * 2, "constant", (1, 1))
+    flat = patches.reshape(-1, 36)
+    variances = (flat - flat.mean(axis=1, keepdims=True)) @ columns
+    assert np.all(np.diff(variances.var(axis=0)) < 0)
+
+
+def test_learning_looks_at_a_sample_of_the_patches(monkeypatch):
+    from convlib.estimators import _kernels
+
+    seen = []
+    learner = _kernels.LEARNERS["pca"]
+    monkeypatch.setitem(
+        _kernels.LEARNERS, "pca", lambda patches, *rest: seen.append(len(patches))
+        or learner(patches, *rest))
+    ConvFeatures(3, kernels="pca", random_state=0).fit(RNG.normal(size=(50, 64, 64)))
+    assert seen == [_kernels.N_PATCHES]
+
+
+def test_a_constant_image_has_no_contrast():
+    transformer = ConvFeatures(4, normalize_patches=True, padding="valid", activation=None,
+                               random_state=0).fit(IMAGES)
+    constant = np.full((1, 9, 10, 4), 1e4, dtype=np.float32)
+    assert np.abs(transformer.transform(constant)).max() < 0.05
+    flat = ConvFeatures(4, kernels="kmeans", random_state=0).fit_transform(np.ones((9, 6, 6)))
+    assert np.isfinite(flat).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "bool", "float16", "int64", "float32"])
+def test_integers_are_converted_and_never_rescaled(dtype):
+    images = RNG.integers(0, 2 if dtype == "bool" else 200, (4, 6, 6, 1)).astype(dtype)
+    wide = "float64" if dtype == "int64" else "float32"
+    transformer = ConvFeatures(3, random_state=0).fit(images.astype(wide))
+    features = transformer.transform(images)
+    assert features.dtype == wide
+    np.testing.assert_array_equal(features, transformer.transform(images.astype(wide)))
+    np.testing.assert_array_equal(clone(transformer).fit(images).kernels_, transformer.kernels_)
+
+
+def test_the_dtype_of_the_images_decides_not_that_of_fit():
+    transformer = ConvFeatures(3, kernels="kmeans", random_state=0).fit(IMAGES)
+    wide = transformer.transform(IMAGES.astype(np.float64))
+    assert wide.dtype == np.float64
+    again = clone(transformer).fit(IMAGES.astype(np.float64)).transform(IMAGES.astype(np.float64))
+    np.testing.assert_array_equal(wide, again)
+
+
+def test_one_channel_may_be_left_out_and_flat_images_have_image_shape():
+    images = IMAGES[..., :1]
+    transformer = ConvFeatures(5, random_state=0)
+    whole = transformer.fit_transform(images)
+    np.testing.assert_array_equal(clone(transformer).fit_transform(images[..., 0]), whole)
+    np.testing.assert_array_equal(transformer.transform(images[..., 0]), whole)
+    for image_shape in ((9, 10), (9, 10, 1), [9, 10]):
+        flat = clone(transformer).set_params(image_shape=image_shape)
+        np.testing.assert_array_equal(flat.fit_transform(images.reshape(7, -1)), whole)
+        np.testing.assert_array_equal(flat.transform(images), whole)
+    colour = clone(transformer).set_params(image_shape=(9, 10, 4))
+    np.testing.assert_array_equal(
+        colour.fit_transform(IMAGES.reshape(7, -1)), clone(transformer).fit_transform(IMAGES))
+
+
+def test_signals_are_two_dimensional_or_have_channels():
+    transformer = ConvFeatures(5, (3,), random_state=0)
+    flat = transformer.fit_transform(SIGNALS[..., 0])
+    np.testing.assert_array_equal(clone(transformer).fit_transform(SIGNALS[..., :1]), flat)
+    assert transformer.input_shape_ == (23, 1)
+    assert transformer.n_features_in_ == 23
+    two = clone(transformer).set_params(image_shape=(23, 2))
+    np.testing.assert_array_equal(
+        two.fit_transform(SIGNALS.reshape(5, -1)), clone(transformer).fit_transform(SIGNALS))
+
+
+def test_sizes_may_differ_with_global_pooling():
+    images = [IMAGES[0], IMAGES[1, :5, :7], IMAGES[2, :9, :3]]
+    for parameters in ({}, {"kernels": "kmeans"}, {"pool": "std"}):
+        transformer = ConvFeatures(4, pool_size="global", random_state=0, **parameters)
+        features = transformer.fit(images).transform(images)
+        single = [transformer.transform(image[None])[0] for image in images]
+        np.testing.assert_array_equal(features, single)
+    assert transformer.fit(IMAGES).transform(IMAGES[:, :4, :4]).shape == (7, 4)
+    maps = ConvFeatures(4, output="maps", random_state=0).fit(IMAGES)
+    assert maps.transform(IMAGES[:, :4, :6]).shape == (7, 2, 3, 4)
+
+
+def test_maps_of_global_pooling_have_spatial_axes_of_one():
+    transformer = ConvFeatures(4, pool_size="global", output="maps", random_state=0)
+    assert transformer.fit_transform(IMAGES).shape == (7, 1, 1, 4)
+
+
+def test_large_images_are_cut_into_rows(monkeypatch):
+    from convlib.estimators._layer import Layer
+
+    blocks = []
+    convolve = Layer._convolve
+
+    def spy(self, images, operand, out, first, n_threads):
+        blocks.append(out.shape)
+        return convolve(self, images, operand, out, first, n_threads)
+
+    monkeypatch.setattr(Layer, "_convolve", spy)
+    image = RNG.normal(size=(1, 300, 40, 1)).astype(np.float32)
+    transformer = ConvFeatures(8, random_state=0, pool_size=3, pool_stride=2).fit(image)
+    whole = transformer.transform(image)
+    assert blocks == [(1, 299, 40, 8)]  # the last row is in no pooling window
+    blocks.clear()
+    transformer.set_params(working_memory=0.1)
+    np.testing.assert_array_equal(transformer.transform(image), whole)
+    assert len(blocks) > 3
+    assert max(np.prod(shape) for shape in blocks) * 4 < 0.1 * 2**20
+
+
+def test_estimate_memory_counts_the_result_and_the_blocks():
+    X = RNG.normal(size=(400, 32, 32)).astype(np.float32)
+    transformer = ConvFeatures(16, random_state=0).fit(X)
+    result = 400 * 16 * 16 * 16 * 4
+    estimate = transformer.estimate_memory(X.shape)
+    assert result < estimate < result + 2**24
+    small = transformer.set_params(working_memory=1).estimate_memory(X.shape)
+    assert result < small < result + 2**20
+    assert transformer.estimate_memory((400, 32, 32, 1)) == small
+    assert transformer.estimate_memory(X.shape, "float64") > 1.9 * result
+    with pytest.raises(ValueError, match="shape must be a sequence of 2 to 5 ints"):
+        transformer.estimate_memory((400,))
+
+
+def test_feature_names_mean_something():
+    def names(X, **parameters):
+        transformer = ConvFeatures(random_state=0, **parameters).fit(X)
+        names = transformer.get_feature_names_out()
+        assert len(names) == transformer.transform(X).shape[1]
+        assert len(set(names)) == len(names)
+        return list(names)
+
+    assert names(IMAGES, n_kernels=11)[11:13] == ["k00_r0c1_max", "k01_r0c1_max"]
+    assert names(IMAGES, n_kernels=2, pool=None)[-1] == "k1_r8c9"
+    assert names(IMAGES, n_kernels=2, pool="std", pool_size="global") == ["k0_std", "k1_std"]
+    assert names(SIGNALS, n_kernels=2, kernel_size=(3,))[2] == "k0_t1_max"
+    assert names(VOLUMES, n_kernels=2, kernel_size=(1, 1, 1))[-1] == "k1_z1r2c2_max"
+
+
+def test_names_belong_to_the_columns():
+    transformer = ConvFeatures(3, random_state=0, pool=None).fit(IMAGES)
+    flat = transformer.transform(IMAGES)
+    maps = transformer.set_params(output="maps").transform(IMAGES)
+    column = list(transformer.set_params(output="flat").get_feature_names_out()).index("k2_r4c5")
+    np.testing.assert_array_equal(flat[:, column], maps[:, 4, 5, 2])
+
+
+def test_transform_writes_no_attribute(case):
+    images, transformer = case
+    transformer.fit(images)
+    before = pickle.dumps(transformer)
+    transformer.transform(images)
+    transformer.transform(images.astype(np.float64))
+    assert pickle.dumps(transformer) == before
+
+
+def test_pickled_transformers_give_the_same_bits(case):
+    images, transformer = case
+    features = transformer.fit_transform(images)
+    loaded = pickle.loads(pickle.dumps(transformer))
+    np.testing.assert_array_equal(loaded.transform(images), features)
+
+
+def test_verbose_tells_how_far_it_is(capsys):
+    transformer = ConvFeatures(3, random_state=0, verbose=1, working_memory=1e-3).fit(IMAGES)
+    transformer.transform(IMAGES)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "[ConvFeatures] 1 of 7 images"
+    assert lines[-1] == "[ConvFeatures] 7 of 7 images"
+
+
+def test_digits_are_told_apart_better_than_by_pixels():
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+
+    X, y = load_digits(return_X_y=True)
+    pixels = cross_val_score(RidgeClassifier(), X, y, cv=3).mean()
+    features = ConvFeatures(16, image_shape=(8, 8), random_state=0)
+    convolved = cross_val_score(make_pipeline(features, RidgeClassifier()), X, y, cv=3).mean()
+    assert convolved > pixels + 0.02

@@ -1,0 +1,119 @@
+"""What ConvFeatures refuses, and how it says so."""
+
+import numpy as np
+import pytest
+
+from convlib import ConvFeatures
+
+IMAGES = np.random.default_rng(0).normal(size=(6, 8, 7, 2))
+
+REFUSED = [
+    ({"n_kernels": 0}, ValueError, "n_kernels must be an int, at least 1; got 0"),
+    ({"n_kernels": 2.0}, TypeError, "n_kernels must be an int"),
+    ({"kernel_size": 0}, ValueError, "kernel_size must be"),
+    ({"kernel_size": (3, 3, 3, 3)}, ValueError, "kernel_size must be"),
+    ({"kernel_size": ()}, ValueError, "kernel_size must be"),
+    ({"kernel_size": 2.5}, TypeError, "kernel_size must be"),
+    ({"kernel_size": 9, "padding": "valid"}, ValueError, "no window fits .* size 8"),
+    ({"kernels": "sobol"}, ValueError, "kernels must be one of 'random', 'kmeans', 'pca'"),
+    ({"kernels": None}, TypeError, "kernels must be"),
+    ({"kernels": np.ones((3, 3))}, ValueError, "kernels must be an array of shape"),
+    ({"kernels": np.ones((3, 3, 1, 4))}, ValueError, "images must have 1 channels"),
+    ({"kernels": np.full((3, 3, 2, 4), np.nan)}, ValueError, "kernels must be finite"),
+    ({"kernels": np.ones((3, 3, 2, 4)), "n_kernels": 5}, ValueError, "n_kernels=5 does not agree"),
+    ({"kernels": np.ones((3, 3, 2, 4)), "kernel_size": 5}, ValueError, "kernel_size=5 does not"),
+    ({"kernels": "pca", "n_kernels": 19}, ValueError, "at most 18 kernels"),
+    ({"kernels": "kmeans", "n_kernels": 1000}, ValueError, "n_samples=.* n_clusters=1000"),
+    ({"stride": 0}, ValueError, "stride must be"),
+    ({"stride": (1, 2, 3)}, ValueError, "stride must be"),
+    ({"stride": "1"}, TypeError, "stride must be"),
+    ({"padding": -1}, ValueError, "padding must be"),
+    ({"padding": "full"}, ValueError, "padding must be"),
+    ({"padding_mode": "zeros"}, ValueError, "padding_mode must be one of"),
+    ({"dilation": 0}, ValueError, "dilation must be"),
+    ({"groups": 3}, ValueError, "groups must divide the 2 channels of X and n_kernels=32; got 3"),
+    ({"groups": 0}, ValueError, "groups must be"),
+    ({"groups": 2, "n_kernels": 3}, ValueError, "groups must divide"),
+    ({"activation": "swish"}, ValueError, "activation must be one of"),
+    ({"activation": "triangle"}, ValueError, "goes with kernels='kmeans' only"),
+    ({"pool": "median"}, ValueError, "pool must be one of"),
+    ({"pool": "std"}, ValueError, "pool='std' needs pool_size='global'"),
+    ({"pool": "lp", "pool_size": "global"}, ValueError, "pool must be one of"),
+    ({"pool_size": "whole"}, ValueError, "pool_size must be one of 'global'"),
+    ({"pool_size": 0}, ValueError, "pool_size must be"),
+    ({"pool_size": 9}, ValueError, "no window fits .* size 8"),
+    ({"pool_stride": 0}, ValueError, "pool_stride must be"),
+    ({"pool_stride": 1.5}, TypeError, "pool_stride must be"),
+    ({"output": "tensor"}, ValueError, "output must be one of 'flat', 'maps'"),
+    ({"image_shape": (8, 8)}, ValueError, "as image_shape says"),
+    ({"image_shape": 8}, TypeError, "image_shape must be"),
+    ({"image_shape": (8,)}, ValueError, "image_shape must be"),
+    ({"normalize_patches": "always"}, ValueError, "normalize_patches must be one of 'auto'"),
+    ({"normalize_patches": 1}, TypeError, "normalize_patches must be True or False"),
+    ({"scale": "255"}, TypeError, "scale must be a number or None"),
+    ({"scale": 0}, ValueError, "scale must be finite and not zero"),
+    ({"scale": np.inf}, ValueError, "scale must be finite and not zero"),
+    ({"working_memory": 0}, ValueError, "working_memory must be positive"),
+    ({"working_memory": "1GB"}, TypeError, "working_memory must be a number"),
+    ({"n_threads": 0}, ValueError, "n_threads must be"),
+    ({"n_threads": 1.0}, TypeError, "n_threads must be"),
+    ({"n_threads": True}, TypeError, "n_threads must be"),
+    ({"random_state": "seed"}, ValueError, "cannot be used to seed"),
+    ({"verbose": "yes"}, TypeError, "verbose must be an int"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "error", "message"), REFUSED)
+def test_fit_names_the_parameter_and_what_is_allowed(parameters, error, message):
+    with pytest.raises(error, match=message):
+        ConvFeatures(**parameters).fit(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("X", "kernel_size", "message"),
+    [
+        (IMAGES.reshape(6, -1), 3, "for flat X say image_shape=\\(height, width\\)"),
+        (IMAGES[..., None], 3, "X must have shape \\(n_images, height, width\\)"),
+        (IMAGES, (3,), "X must have shape \\(n_images, length\\)"),
+        (IMAGES[..., 0], (3, 3, 3), "X must have shape \\(n_images, depth, height, width\\)"),
+        (IMAGES[0, 0, 0], 3, "Expected 2D array, got 1D array"),
+    ],
+)
+def test_axes_are_never_guessed(X, kernel_size, message):
+    with pytest.raises(ValueError, match=message):
+        ConvFeatures(kernel_size=kernel_size).fit(X)
+
+
+def test_transform_refuses_other_images_than_those_of_fit():
+    transformer = ConvFeatures(random_state=0).fit(IMAGES)
+    with pytest.raises(ValueError, match=r"of shape \(8, 7, 2\); got \(7, 7, 2\)"):
+        transformer.transform(IMAGES[:, :7])
+    with pytest.raises(ValueError, match=r"of shape \(8, 7, 2\); got \(8, 7, 1\)"):
+        transformer.transform(IMAGES[..., 0])
+    free = ConvFeatures(random_state=0, pool_size="global").fit(IMAGES)
+    with pytest.raises(ValueError, match=r"of any size like those of fit, of shape \(8, 7, 2\)"):
+        free.transform(IMAGES[..., :1])
+    flat = ConvFeatures(image_shape=(8, 7, 2)).fit(IMAGES.reshape(6, -1))
+    with pytest.raises(ValueError, match="X has 110 features"):
+        flat.transform(IMAGES.reshape(6, -1)[:, :110])
+
+
+def test_images_of_different_sizes_need_global_pooling():
+    images = [IMAGES[0], IMAGES[1, :5]]
+    with pytest.raises(ValueError, match="only where pool_size='global'"):
+        ConvFeatures().fit(images)
+    with pytest.raises(ValueError, match="must have the same channels"):
+        ConvFeatures(pool_size="global").fit([IMAGES[0], IMAGES[1, :5, :, :1]])
+    with pytest.raises(ValueError, match="X must have shape"):
+        ConvFeatures(pool_size="global").fit([IMAGES[0, 0, 0], IMAGES[0]])
+    bad = IMAGES[1, :5].copy()
+    bad[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"Input X\[1\] contains NaN"):
+        ConvFeatures(pool_size="global").fit([IMAGES[0], bad])
+
+
+def test_a_refused_fit_leaves_nothing_half_fitted():
+    transformer = ConvFeatures(kernel_size=9, padding="valid")
+    with pytest.raises(ValueError, match="no window fits"):
+        transformer.fit(IMAGES)
+    assert not hasattr(transformer, "kernels_")
