@@ -7,6 +7,7 @@ the kernel given plainly (packed in every call) and packed ahead; both allocate 
 """
 
 import argparse
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,8 +28,8 @@ def torch_functions(layer, images, kernel):
     if rank == 2:
         formats["torch channels last"] = torch.channels_last
     return {
-        name: lambda x=batch.to(memory_format=order), w=weights.to(memory_format=order):
-            function(x, w, **layer.settings)
+        name: partial(function, batch.to(memory_format=order), weights.to(memory_format=order),
+                      **layer.settings)
         for name, order in formats.items()
     }
 

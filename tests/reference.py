@@ -69,6 +69,28 @@ def conv(images, kernel, bias=None, *, stride, pads, padding_mode, dilation, gro
     return out if bias is None else out + np.asarray(bias, float)
 
 
+def im2col(images, kernel_size, *, stride, pads, padding_mode, dilation):
+    """Return the windows of channels-last images, by tap and then by channel."""
+    padded = pad(images, pads, padding_mode)
+    sizes = positions(padded, kernel_size, stride, dilation)
+    n_values = math.prod(kernel_size) * images.shape[-1]
+    columns = np.zeros((len(images), *sizes, n_values), images.dtype)
+    for position in itertools.product(*map(range, sizes)):
+        values = window(padded, position, kernel_size, stride, dilation)
+        columns[(slice(None), *position)] = values.reshape(len(images), -1)
+    return columns
+
+
+def col2im(columns, shape, kernel_size, **settings):
+    """Return images of `shape`; the windows of their pixels' numbers tell where values go."""
+    numbers = np.arange(1.0, math.prod(shape) + 1).reshape(shape)
+    places = im2col(numbers, kernel_size, **settings).astype(int)
+    sums = np.zeros(math.prod(shape) + 1)  # number 0 is the padding
+    for place, value in zip(places.ravel(), columns.ravel()):
+        sums[place] += value
+    return sums[1:].reshape(shape)
+
+
 def activate(x, name):
     """Return the activation called `name` of x."""
     with np.errstate(over="ignore"):

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+
 import reference
 
 

@@ -4,11 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
-import reference
-import reference_features
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
+import reference
+import reference_features
 from convlib import ConvFeatures
 
 RNG = np.random.default_rng(0)

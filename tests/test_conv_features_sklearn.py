@@ -106,9 +106,9 @@ def test_attributes_tell_the_shape(estimator):
 def test_nan_and_inf_are_refused(estimator, value):
     bad = IMAGES.copy()
     bad[2, 3, 4, 1] = value
-    with pytest.raises(ValueError, match="Input X contains (NaN|infinity)"):
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
         clone(estimator).fit(bad)
-    with pytest.raises(ValueError, match="Input X contains (NaN|infinity)"):
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
         estimator.fit(IMAGES).transform(bad)
 
 
@@ -189,7 +189,8 @@ def test_one_fitted_object_serves_many_threads():
         np.testing.assert_array_equal(result, features)
 
 
-@pytest.mark.parametrize(("container", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
+@pytest.mark.parametrize(
+    ("container", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
 def test_set_output_names_the_columns(container, frame):
     transformer = ConvFeatures(3, random_state=0).set_output(transform=container)
     features = transformer.fit_transform(IMAGES)

@@ -10,6 +10,8 @@ from convlib import shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
+from convlib.ops.patches import col2im, im2col
+from convlib.ops.shuffle import channel_shuffle
 
 __version__ = _version()
 
@@ -19,8 +21,11 @@ __all__ = [
     "ConvFeatures",
     "ConvPlan",
     "PackedKernel",
+    "channel_shuffle",
+    "col2im",
     "conv",
     "explain_conv",
+    "im2col",
     "pack_kernel",
     "shapes",
     "show_config",

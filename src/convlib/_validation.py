@@ -169,6 +169,17 @@ def images_array(name, images, rank):
     return array.astype(result_dtype(array.dtype), copy=False)
 
 
+def batch_array(name, value, last="channels"):
+    """Return `value` as an array of 1 to 3 spatial axes, in the dtype that results have."""
+    array = numeric_array(name, value)
+    allowed = f"an array of shape (n_images, *size, {last}) with 1 to 3 axes in size"
+    if not 3 <= array.ndim <= 5:
+        raise ValueError(_refusal(name, allowed, array))
+    if min(array.shape[1:]) < 1:
+        raise ValueError(_refusal(name, f"{allowed}, of which only the first is empty", array))
+    return array.astype(result_dtype(array.dtype), copy=False)
+
+
 def numeric_array(name, value):
     """Return `value` as an array of real numbers that C can address."""
     if isinstance(value, np.ma.MaskedArray):
@@ -307,6 +318,23 @@ def groups_fit(in_channels, group_size, out_channels, groups):
     channel_groups(in_channels, out_channels, groups)
 
 
+def dividing_groups(channels, groups):
+    """Return `groups` as an int that divides `channels`."""
+    groups = integer("groups", groups, 1)
+    if channels % groups:
+        raise ValueError(_refusal("groups", f"an int that divides the {channels} channels", groups))
+    return groups
+
+
+def column_channels(columns, output_size, n_taps):
+    """Return the channels of the images whose patches are `columns`."""
+    if columns.shape[1:-1] != output_size or columns.shape[-1] % n_taps:
+        sizes = ", ".join(map(str, output_size))
+        allowed = f"of shape (n_images, {sizes}, {n_taps} * channels) for these settings"
+        raise ValueError(_refusal("columns", allowed, columns))
+    return columns.shape[-1] // n_taps
+
+
 def addressable(size, pads, stride, dilation):
     """Refuse coordinates beyond what C can count."""
     reach = [before + length + after for length, (before, after) in zip(size, pads)]
@@ -340,6 +368,8 @@ def as_entries(value):
 
 def shown(value):
     """Return a short text that tells what `value` is; kinds beyond the obvious are named."""
+    if isinstance(value, np.ndarray) and (value.ndim > 1 or value.size > 8):
+        return f"array of shape {value.shape} and dtype {value.dtype} ({type(value).__name__})"
     text = reprlib.repr(value)
     if value is None or isinstance(value, (bool, int, str, tuple, list)):
         return text

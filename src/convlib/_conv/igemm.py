@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """How a band covers a block of outputs along one axis; the columns of `axes` in C and `reach`."""
+    """How a band covers a block of outputs along one axis; C takes the first four."""
 
     block: int    # outputs
     count: int    # band pixels
@@ -131,10 +131,11 @@ def blocking(problem):
         across = band_axis(problem, 2, even(width, wanted))
         rows = min(block_height(problem, values // across.count), BLOCK_PIXELS // across.block)
         down = band_axis(problem, 1, even(height, max(1, rows)))
-        fits = down.count * across.count <= values
-        copied = down.count * across.count / (down.block * across.block)
-        if best is None or (fits, -copied) > best[0]:
-            best = (fits, -copied), (depth, down, across)
+        band, pixels = down.count * across.count, down.block * across.block
+        # Where no band fits, the smallest that still feeds a whole tile of the product.
+        score = (0, min(pixels, 8), -band) if band > values else (1, 8, -band / pixels)
+        if best is None or score > best[0]:
+            best = score, (depth, down, across)
     return best[1]
 
 

@@ -52,6 +52,6 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     n_parts = panels.n_parts(problem, block, n_blocks * problem.groups, n_threads)
     conv_pointwise.conv(
         images, prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
-        block, n_parts, np.empty(problem.group_size, np.intp), np.empty((n_threads, 2 * block), np.intp),
-        spare_tiles(n_threads, problem.dtype),
+        block, n_parts, np.empty(problem.group_size, np.intp),
+        np.empty((n_threads, 2 * block), np.intp), spare_tiles(n_threads, problem.dtype),
     )

@@ -6,6 +6,7 @@ product.pxd     tiles of gathered rows times panels, shared by the feeders
 conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
 conv_direct     plain loops, any problem
+patches         im2col and its adjoint
 c/              the inner loops, compiled once per instruction set
 """
 

@@ -6,9 +6,9 @@ groups are known to `fill_band` alone. In the band every window is an address pl
 offsets, and the product gathers it without an im2col.
 """
 from cython.parallel cimport parallel, prange
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from .border cimport border_index
+from .border cimport border_index, fill_row
 from .cpu cimport kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport multiply_panels, n_lanes
@@ -139,43 +139,6 @@ cdef inline void fill_band(
                          padding_mode, group_size, pitch, band)
             band += length
         band += (axes[1, COUNT] - n_rows) * length
-
-
-cdef inline void fill_row(
-    const real* row, intp_t pixel_stride, intp_t channel_stride, intp_t width,
-    intp_t x0, intp_t step, intp_t count, int padding_mode,
-    intp_t group_size, intp_t pitch, real* band,
-) noexcept nogil:
-    """Copy pixels x0, x0 + step, ... of a row; strides are in bytes."""
-    cdef:
-        intp_t i = 0
-        intp_t x = x0
-        intp_t inside, c, source
-        bint is_dense = channel_stride == sizeof(real)
-        bint is_run = is_dense and step == 1 and pitch == group_size \
-            and pixel_stride == pitch * <intp_t> sizeof(real)
-        const char* pixel
-
-    while i < count:
-        if is_run and 0 <= x < width:
-            inside = min(count - i, width - x)
-            memcpy(band, <const char*> row + x * pixel_stride, inside * pitch * sizeof(real))
-        else:
-            inside = 1
-            source = border_index(x, width, padding_mode)
-            if source < 0:
-                memset(band, 0, pitch * sizeof(real))
-            else:
-                pixel = <const char*> row + source * pixel_stride
-                if is_dense:
-                    for c in range(group_size):
-                        band[c] = (<const real*> pixel)[c]
-                else:
-                    for c in range(group_size):
-                        band[c] = (<const real*> (pixel + c * channel_stride))[0]
-        band += inside * pitch
-        x += inside * step
-        i += inside
 
 
 cdef inline intp_t gather(

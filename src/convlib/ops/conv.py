@@ -281,7 +281,8 @@ class PackedKernel:
         """Write rows `first` and on of the result to `out`; images and `out` are trusted."""
         problem, way, layout = self._plan(images.shape[1:])
         start = (0,) * (3 - problem.rank) + (first,) + (0,) * (problem.rank - 1)
-        way.run(problem, layout, self._prepared, five_axes(images), five_axes(out), start, n_threads)
+        images, out = five_axes(images), five_axes(out)
+        way.run(problem, layout, self._prepared, images, out, start, n_threads)
 
 
 @dataclass(frozen=True)

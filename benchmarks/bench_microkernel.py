@@ -1,0 +1,83 @@
+"""The product microkernel against the peak of one core, in GFLOP/s.
+
+    python benchmarks/bench_microkernel.py
+
+The kernel is timed through a packed 1x1 convolution on one thread: 2,000 pixels times one panel
+of two vectors, for several numbers of input channels. The peak is that of fused multiply-adds on
+registers, compiled here with the machine's own instructions and measured beside each case; next
+to it is a matrix product of the same depth by numpy's BLAS on one thread.
+"""
+
+import ctypes
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import convlib as cl
+from convlib._native import cpu
+
+DEPTHS = (32, 64, 288, 576, 2304)
+N_PIXELS = 2000
+
+
+def load_peak(folder):
+    """Return the compiled `peak` function."""
+    library = Path(folder) / "peak.so"
+    source = Path(__file__).with_name("peak.c")
+    subprocess.run(["cc", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC",
+                    source, "-o", library], check=True)
+    peak = ctypes.CDLL(str(library)).peak
+    peak.restype, peak.argtypes = ctypes.c_double, [ctypes.c_long]
+    return peak
+
+
+def best_seconds(function, seconds=0.05):
+    """Return the best time of a call within a burst."""
+    function()
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def bench(depth, peak):
+    """Return GFLOP/s of peak, product and BLAS, medians over rounds."""
+    rng = np.random.default_rng(0)
+    n_out = 2 * cpu.lanes(False)
+    images = rng.standard_normal((1, 1, N_PIXELS, depth), dtype=np.float32)
+    kernel = rng.standard_normal((1, 1, depth, n_out), dtype=np.float32)
+    packed = cl.pack_kernel(kernel, images.shape[1:])
+    out = cl.conv(images, packed)
+    square = rng.standard_normal((depth, 512), dtype=np.float32)
+    rows = images[0, 0]
+    flops, square_flops = 2 * out.size * depth, 2 * N_PIXELS * depth * 512
+    rounds = []
+    for _ in range(7):
+        rounds.append((
+            peak(2_000_000) * 1e-9,
+            flops / best_seconds(lambda: cl.conv(images, packed, n_threads=1, out=out)) * 1e-9,
+            square_flops / best_seconds(lambda: rows @ square) * 1e-9,
+        ))
+    return np.median(rounds, axis=0)
+
+
+def main():
+    """Print the table."""
+    print(f"tier {cpu.tier()}, float32, one thread, GFLOP/s")
+    print(f"{'depth':>6s} {'peak':>6s} {'product':>8s} {'of peak':>8s} {'BLAS':>6s}")
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+        peak = load_peak(folder)
+        for depth in DEPTHS:
+            top, product, blas = bench(depth, peak)
+            print(f"{depth:6d} {top:6.0f} {product:8.0f} {product / top:8.0%} {blas:6.0f}",
+                  flush=True)
+
+
+if __name__ == "__main__":
+    main()
