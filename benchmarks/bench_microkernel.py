@@ -2,8 +2,8 @@
 
     python benchmarks/bench_microkernel.py
 
-The kernel is timed through a packed 1x1 convolution on one thread: 2,000 pixels times one panel
-of two vectors, for several numbers of input channels. The peak is that of fused multiply-adds on
+The kernel is timed through the compiled 1x1 convolution on one thread, with everything around it
+prepared: 1,000 pixels times one panel of two vectors, for several numbers of input channels. The peak is that of fused multiply-adds on
 registers, compiled here with the machine's own instructions and measured beside each case; next
 to it is a matrix product of the same depth by numpy's BLAS on one thread.
 """
@@ -18,10 +18,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import convlib as cl
-from convlib._native import cpu
+from convlib._conv._settings import spare_tiles
+from convlib._native import conv_pointwise, cpu
 
-DEPTHS = (32, 64, 288, 576, 2304)
-N_PIXELS = 2000
+DEPTHS = (64, 288, 576, 2304)
+N_PIXELS = 1000
 
 
 def load_peak(folder):
@@ -53,7 +54,12 @@ def bench(depth, peak):
     images = rng.standard_normal((1, 1, N_PIXELS, depth), dtype=np.float32)
     kernel = rng.standard_normal((1, 1, depth, n_out), dtype=np.float32)
     packed = cl.pack_kernel(kernel, images.shape[1:])
-    out = cl.conv(images, packed)
+    out = np.empty((1, 1, 1, N_PIXELS, n_out), np.float32)
+    problem, *_ = packed._plan(images.shape[1:])
+    arguments = (
+        images[:, None], packed._prepared, out, problem.geometry((0, 0, 0)), 0, N_PIXELS, 1,
+        np.empty(depth, np.intp), np.empty((1, 2 * N_PIXELS), np.intp),
+        spare_tiles(1, "float32"))
     square = rng.standard_normal((depth, 512), dtype=np.float32)
     rows = images[0, 0]
     flops, square_flops = 2 * out.size * depth, 2 * N_PIXELS * depth * 512
@@ -61,7 +67,7 @@ def bench(depth, peak):
     for _ in range(7):
         rounds.append((
             peak(2_000_000) * 1e-9,
-            flops / best_seconds(lambda: cl.conv(images, packed, n_threads=1, out=out)) * 1e-9,
+            flops / best_seconds(lambda: conv_pointwise.conv(*arguments)) * 1e-9,
             square_flops / best_seconds(lambda: rows @ square) * 1e-9,
         ))
     return np.median(rounds, axis=0)

@@ -11,6 +11,7 @@ from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import col2im, im2col
+from convlib.ops.pool import average_pool, global_pool, lp_pool, max_pool, max_unpool
 from convlib.ops.shuffle import channel_shuffle
 
 __version__ = _version()
@@ -21,11 +22,16 @@ __all__ = [
     "ConvFeatures",
     "ConvPlan",
     "PackedKernel",
+    "average_pool",
     "channel_shuffle",
     "col2im",
     "conv",
     "explain_conv",
+    "global_pool",
     "im2col",
+    "lp_pool",
+    "max_pool",
+    "max_unpool",
     "pack_kernel",
     "shapes",
     "show_config",

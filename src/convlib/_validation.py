@@ -9,7 +9,8 @@ for the wrong number.
 import operator
 import reprlib
 from collections.abc import Sequence
-from math import prod
+from math import gcd, prod
+from numbers import Real
 
 import numpy as np
 
@@ -46,6 +47,16 @@ def integer(name, value, minimum):
     if number < minimum:
         raise ValueError(_refusal(name, allowed, value))
     return number
+
+
+def positive_number(name, value):
+    """Return `value`, a finite number above zero, as a float."""
+    allowed = "a finite number above 0"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(_refusal(name, allowed, value))
+    if not 0 < value < float("inf"):
+        raise ValueError(_refusal(name, allowed, value))
+    return float(value)
 
 
 def axis_ints(name, value, rank, minimum):
@@ -178,6 +189,28 @@ def batch_array(name, value, last="channels"):
     if min(array.shape[1:]) < 1:
         raise ValueError(_refusal(name, f"{allowed}, of which only the first is empty", array))
     return array.astype(result_dtype(array.dtype), copy=False)
+
+
+def images_of_any_rank(name, images):
+    """Return `images` as an array of 1 to 3 spatial axes, in the dtype that results have."""
+    array = numeric_array(name, images)
+    if not 3 <= array.ndim <= 5:
+        allowed = "an array of shape (n_images, *size, channels) with 1 to 3 axes in size"
+        raise ValueError(_refusal(name, allowed, array))
+    return images_array(name, array, array.ndim - 2)
+
+
+def index_array(name, indices, shape, n_pixels):
+    """Return `indices`, places among `n_pixels` pixels, as an int64 array of `shape`."""
+    array = numeric_array(name, indices)
+    if array.dtype.kind not in "iu":
+        raise TypeError(_refusal(name, "an array of integers", array))
+    if array.shape != shape:
+        raise ValueError(_refusal(name, f"an array of shape {shape}", array))
+    if array.size and not (array.min() >= 0 and array.max() < n_pixels):
+        allowed = f"in 0 .. {n_pixels - 1}, since output_shape has {n_pixels} pixels"
+        raise ValueError(f"{name} must be {allowed}; got {array.min()} .. {array.max()}")
+    return array.astype(np.int64, copy=False)
 
 
 def numeric_array(name, value):
@@ -342,6 +375,23 @@ def addressable(size, pads, stride, dilation):
         raise ValueError(
             f"padding {pads}, stride {stride} and dilation {dilation} must be below 2 ** 60"
         )
+
+
+def windows_see_pixels(sizes, kernel_size, stride, pads, dilation, n_windows):
+    """Refuse padding so large that some window has all its taps in it."""
+    axes = zip(sizes, kernel_size, stride, pads, dilation, n_windows)
+    for axis, (size, taps, step, (before, after), gap, n) in enumerate(axes):
+        starts = range(-before, -before + n * step, step)
+        # The first tap at 0 or later decides. Where the gaps are wider than the image it can
+        # leap over it; the remainders of the starts repeat.
+        leaping = starts[:gap // gcd(step, gap)] if gap > size else ()
+        if (before > (taps - 1) * gap or starts[-1] >= size
+                or any(start < 0 and start % gap >= size for start in leaping)):
+            raise ValueError(
+                f"padding must leave at least one pixel of the image in each window; on axis "
+                f"{axis} it is ({before}, {after}) around {size} pixels, and the window has "
+                f"{taps} taps at stride {step} and dilation {gap}"
+            )
 
 
 # What the checks are made of

@@ -7,6 +7,11 @@ conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
 conv_direct     plain loops, any problem
 patches         im2col and its adjoint
+pool            windows: maximum, mean, norm; pool_values.pxd what they do to values
+pool_indices    maxima with their places, and the way back
+global_pool     statistics of whole images, in as many calls as one likes
+stencil.pxd     reductions over neighbours in a stream, shared by these three
+windows.pxd     where windows lie, and the blocks of outputs that are tasks
 c/              the inner loops, compiled once per instruction set
 """
 

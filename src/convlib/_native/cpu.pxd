@@ -1,7 +1,13 @@
+from libc.stdint cimport int64_t
+
 from .types cimport float32_t, float64_t, intp_t
 
 
 cdef extern from "microkernels.h":
+    int REDUCE_MAX
+    int REDUCE_SUM
+    int STATISTIC_MOMENTS
+    int STATISTIC_LANES
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
@@ -19,6 +25,50 @@ cdef extern from "microkernels.h":
         ) noexcept nogil
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
+        void (*reduce_f32)(
+            int reduction, intp_t n_rows, const float32_t** rows, intp_t n, float32_t* out,
+        ) noexcept nogil
+        void (*reduce_f64)(
+            int reduction, intp_t n_rows, const float64_t** rows, intp_t n, float64_t* out,
+        ) noexcept nogil
+        void (*reduce_windows_f32)(
+            int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
+            intp_t pixel_step, intp_t channels, const float32_t** rows, intp_t offset,
+            float32_t* out,
+        ) noexcept nogil
+        void (*reduce_windows_f64)(
+            int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
+            intp_t pixel_step, intp_t channels, const float64_t** rows, intp_t offset,
+            float64_t* out,
+        ) noexcept nogil
+        void (*pick_pixels_f32)(
+            intp_t n_pixels, intp_t pixel_step, intp_t channels, const float32_t* x,
+            float32_t* out,
+        ) noexcept nogil
+        void (*pick_pixels_f64)(
+            intp_t n_pixels, intp_t pixel_step, intp_t channels, const float64_t* x,
+            float64_t* out,
+        ) noexcept nogil
+        void (*divide_f32)(intp_t n, int64_t divisor, float32_t* x) noexcept nogil
+        void (*divide_f64)(intp_t n, int64_t divisor, float64_t* x) noexcept nogil
+        void (*square_root_f32)(intp_t n, float32_t* x) noexcept nogil
+        void (*square_root_f64)(intp_t n, float64_t* x) noexcept nogil
+        void (*argmax_f32)(
+            intp_t n, const float32_t* x, const int64_t* index, int64_t offset,
+            float32_t* best, int64_t* where,
+        ) noexcept nogil
+        void (*argmax_f64)(
+            intp_t n, const float64_t* x, const int64_t* index, int64_t offset,
+            float64_t* best, int64_t* where,
+        ) noexcept nogil
+        void (*accumulate_f32)(
+            int statistic, intp_t n_rows, intp_t step, const float32_t* x, double count,
+            double* first, double* second,
+        ) noexcept nogil
+        void (*accumulate_f64)(
+            int statistic, intp_t n_rows, intp_t step, const float64_t* x, double count,
+            double* first, double* second,
+        ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.
 cdef const microkernels* kernels() noexcept nogil

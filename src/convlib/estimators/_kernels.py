@@ -5,8 +5,6 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 N_PATCHES = 20_000       # sampled for learning
@@ -66,6 +64,8 @@ def pca_kernels(patches, patch_size, n_kernels, random_state):
             f"kernels='pca' gives at most {patch_size} kernels for patches of {patch_size} "
             f"values, got n_kernels={n_kernels}"
         )
+    from sklearn.decomposition import PCA
+
     patches = patches - patches.mean(axis=1, keepdims=True)
     with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(n_kernels, svd_solver="covariance_eigh").fit(patches)
@@ -74,6 +74,9 @@ def pca_kernels(patches, patch_size, n_kernels, random_state):
 
 def kmeans_kernels(patches, patch_size, n_kernels, random_state):
     """Return the centroids of whitened patches, folded back onto patches that are not."""
+    from sklearn.cluster import MiniBatchKMeans  # half the import time of all estimators
+    from sklearn.decomposition import PCA
+
     # Patches without any variance are no error: they are told apart by nothing.
     with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(svd_solver="covariance_eigh").fit(patches)

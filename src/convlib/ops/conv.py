@@ -259,7 +259,18 @@ class PackedKernel:
         )
 
     def output_shape(self, image_shape):
-        """Return the shape of the convolution of one image of shape `image_shape`."""
+        """Return the shape of the convolution of one image.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            Shape of the image, (*size, in_channels).
+
+        Returns
+        -------
+        shape : tuple of int
+            (*output_size, out_channels).
+        """
         shape = check.image_shape("image_shape", image_shape, self.kernel.ndim - 2)
         problem, *_ = self._plan(shape)
         return (*problem.output_size[3 - problem.rank:], problem.out_channels)

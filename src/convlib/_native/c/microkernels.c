@@ -7,11 +7,15 @@
 #include "vec_real.h"
 #include "activations.h"
 #include "product.h"
+#include "stencil.h"
+#include "statistics.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
 #include "activations.h"
 #include "product.h"
+#include "stencil.h"
+#include "statistics.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -28,4 +32,18 @@ const microkernels TABLE(TIER) = {
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
     .activate_f64 = activate_values_f64,
+    .reduce_f32 = reduce_f32,
+    .reduce_f64 = reduce_f64,
+    .reduce_windows_f32 = reduce_windows_f32,
+    .reduce_windows_f64 = reduce_windows_f64,
+    .pick_pixels_f32 = pick_pixels_f32,
+    .pick_pixels_f64 = pick_pixels_f64,
+    .divide_f32 = divide_f32,
+    .divide_f64 = divide_f64,
+    .square_root_f32 = square_root_f32,
+    .square_root_f64 = square_root_f64,
+    .argmax_f32 = argmax_f32,
+    .argmax_f64 = argmax_f64,
+    .accumulate_f32 = accumulate_f32,
+    .accumulate_f64 = accumulate_f64,
 };

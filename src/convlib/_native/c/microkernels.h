@@ -7,6 +7,7 @@
 #define CONVLIB_MICROKERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum activation {
     ACTIVATION_NONE,
@@ -18,6 +19,17 @@ enum activation {
     ACTIVATION_SIGMOID,
     ACTIVATION_TANH
 };
+
+enum reduction { REDUCE_MAX, REDUCE_SUM };
+
+enum statistic {
+    STATISTIC_MAX,
+    STATISTIC_MIN,
+    STATISTIC_SUM,
+    STATISTIC_POSITIVE,
+    STATISTIC_MOMENTS
+};
+enum { STATISTIC_LANES = 64 };
 
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
@@ -38,6 +50,50 @@ typedef struct {
     /* activations.h: in place on n neighbouring values. */
     void (*activate_f32)(int activation, ptrdiff_t n, float *x);
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
+
+    /* stencil.h: out[i] = rows[0][i] combined with rows[1][i] and so on, in this order. `out` may
+     * be the first of the rows; others may overlap it if they begin at higher addresses. */
+    void (*reduce_f32)(int reduction, ptrdiff_t n_rows, const float *const *rows, ptrdiff_t n,
+                       float *out);
+    void (*reduce_f64)(int reduction, ptrdiff_t n_rows, const double *const *rows, ptrdiff_t n,
+                       double *out);
+
+    /* out[i][c] = the values rows[j][offset + i * pixel_step + k * tap_step + c] combined, in the
+     * order of rows j and then taps k; for at least one vector of channels c. */
+    void (*reduce_windows_f32)(int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,
+                               ptrdiff_t tap_step, ptrdiff_t n_pixels, ptrdiff_t pixel_step,
+                               ptrdiff_t channels, const float *const *rows, ptrdiff_t offset,
+                               float *out);
+    void (*reduce_windows_f64)(int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,
+                               ptrdiff_t tap_step, ptrdiff_t n_pixels, ptrdiff_t pixel_step,
+                               ptrdiff_t channels, const double *const *rows, ptrdiff_t offset,
+                               double *out);
+
+    /* out[i][c] = x[i * pixel_step + c]. */
+    void (*pick_pixels_f32)(ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
+                            const float *x, float *out);
+    void (*pick_pixels_f64)(ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
+                            const double *x, double *out);
+
+    /* In place on n neighbouring values. */
+    void (*divide_f32)(ptrdiff_t n, int64_t divisor, float *x);
+    void (*divide_f64)(ptrdiff_t n, int64_t divisor, double *x);
+    void (*square_root_f32)(ptrdiff_t n, float *x);
+    void (*square_root_f64)(ptrdiff_t n, double *x);
+
+    /* Where x[i] is larger than best[i], is the first NaN, or where[i] is negative: best[i] = x[i]
+     * and where[i] = index[i] + offset. */
+    void (*argmax_f32)(ptrdiff_t n, const float *x, const int64_t *index, int64_t offset,
+                       float *best, int64_t *where);
+    void (*argmax_f64)(ptrdiff_t n, const double *x, const int64_t *index, int64_t offset,
+                       double *best, int64_t *where);
+
+    /* statistics.h: continue the statistics of STATISTIC_LANES lanes, which `count` rows have made
+     * so far, with the rows at x, x + step and so on. `second` is for STATISTIC_MOMENTS. */
+    void (*accumulate_f32)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, const float *x,
+                           double count, double *first, double *second);
+    void (*accumulate_f64)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, const double *x,
+                           double count, double *first, double *second);
 } microkernels;
 
 /* dispatch.c */

@@ -1,0 +1,221 @@
+"""Pooling by windows: first down the rows of a window, then across its columns.
+
+A task is a block of output pixels of one image. A row of pixels with their channels is one flat
+stream. The rows of a window are reduced into a line; neighbours on the line are then the same
+stream read from further on, or, with a stride, pixels with lanes over channels. Large windows
+are folded in powers of two. Each output is combined in an order that only shapes fix.
+"""
+from cython.parallel cimport parallel, prange
+
+from .cpu cimport REDUCE_MAX, REDUCE_SUM, kernels, microkernels
+from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
+from .pool_values cimport MAX, copy_row, finish
+from .stencil cimport fold, pick_pixels, reduce, reduce_windows
+from .types cimport intp_t, real
+from .windows cimport (
+    BLOCK, DILATION, FIRST_IN, SIZE, STEP, STRIDE, TAPS, block_of, block_t, start,
+)
+
+# Ways across the columns of windows, as in `convlib.ops._windows`.
+cdef enum:
+    STREAM = 0       # the stream read from every tap on
+    FOLD = 1         # the same, in powers of two
+    PIXELS = 2       # output by output
+    WINDOWS = 3      # no line: output by output, over all rows of the window
+
+
+def pool(
+    const real[:, :, :, :, :] images,   # (n_images, depth, height, width, channels)
+    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, channels)
+    const intp_t[:, ::1] axes,          # (3, 9), see windows.pxd
+    int kind,
+    double exponent,                    # of NORM
+    int across,
+    bint fold_rows,
+    bint in_place,                      # whether rows are read where they stand
+    const intp_t[::1] counts_z,         # (out_depth,), taps that a mean counts along each axis
+    const intp_t[::1] counts_y,         # (out_height,)
+    const intp_t[::1] counts_x,         # (out_width,)
+    const intp_t[::1] ends_x,           # (out_width,), where the run of equal counts ends
+    const real[::1] neutral,            # (values of a line,), what stands outside the image
+    intp_t[:, ::1] addresses,           # (n_threads, rows of a task + most taps of an axis)
+    real[:, ::1] lines,                 # (n_threads, 2 * values of a line)
+    real[:, ::1] bands,                 # (n_threads, 0 to 2 times rows of a task * line)
+):
+    """Write the pooled `images` to `out`. Arguments are trusted."""
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t n_y = (out.shape[2] + axes[1, BLOCK] - 1) // axes[1, BLOCK]
+        intp_t n_x = (out.shape[3] + axes[2, BLOCK] - 1) // axes[2, BLOCK]
+        intp_t n_tasks = out.shape[0] * out.shape[1] * n_y * n_x
+        intp_t line = neutral.shape[0]
+        intp_t half = bands.shape[1] // 2
+        intp_t thread = 0
+        intp_t task, i
+        block_t block
+        const real** rows
+        const real** taps
+        uint64_t mode = 0
+
+    with nogil, parallel(num_threads=<int> addresses.shape[0]):
+        mode = flush_denormals()
+        thread = thread_id()
+        for task in prange(n_tasks, schedule="dynamic"):
+            block = block_of(task, n_y, n_x, axes, out.shape[1], out.shape[2], out.shape[3],
+                             images.shape[4])
+            rows = <const real**> &addresses[thread, 0]
+            taps = rows + block.n_rows
+            gather(mk, &block, images, axes, kind, exponent, in_place, &neutral[0], rows, taps,
+                   &bands[thread, 0], &lines[thread, 0])
+            if fold_rows:
+                fold_band(mk, &block, axes, kind, rows, &bands[thread, 0], &bands[thread, half])
+            for i in range(block.n_y):
+                pool_row(mk, &block, axes, kind, across, fold_rows, i, &neutral[0], rows, taps,
+                         &bands[thread, half], &lines[thread, 0], &lines[thread, line],
+                         &out[block.image, block.z, block.y + i, block.x, 0])
+                finish(mk, &block, kind, exponent, counts_z[block.z] * counts_y[block.y + i],
+                       &counts_x[0], &ends_x[0],
+                       &out[block.image, block.z, block.y + i, block.x, 0])
+        restore_denormals(mode)
+
+
+cdef void gather(
+    const microkernels* mk, const block_t* block, const real[:, :, :, :, :] images,
+    const intp_t[:, ::1] axes, int kind, double exponent, bint in_place, const real* neutral,
+    const real** rows, const real** taps, real* band, real* line,
+) noexcept nogil:
+    """Write the addresses of the rows of a block, reduced over the planes of the window."""
+    cdef:
+        int reduction = REDUCE_MAX if kind == MAX else REDUCE_SUM
+        intp_t z0 = start(axes, 0, block.z)
+        intp_t row, tap, n, y, z
+        real* here
+        const real* pixel
+
+    for row in range(block.n_rows):
+        rows[row] = neutral
+        y = block.y0 + row * axes[1, STEP]
+        if not (0 <= y < axes[1, SIZE]) or block.inside == 0:
+            continue
+        here = band + row * block.inside
+        n = 0
+        for tap in range(axes[0, TAPS]):
+            z = z0 + tap * axes[0, DILATION]
+            if not 0 <= z < axes[0, SIZE]:
+                continue
+            pixel = &images[block.image, z - axes[0, FIRST_IN], y - axes[1, FIRST_IN],
+                            block.first - axes[2, FIRST_IN], 0]
+            taps[n] = pixel
+            n += 1
+            if not in_place:
+                copy_row(mk, pixel, images.strides[3], images.strides[4], block, kind, exponent,
+                         here if n == 1 else line)
+                taps[0] = here
+                taps[1] = line
+                if n > 1:
+                    reduce(mk, reduction, 2, taps, block.inside, here)
+        if n > 1 and in_place:
+            reduce(mk, reduction, n, taps, block.inside, here)
+        if n > 0:
+            rows[row] = taps[0] if n == 1 else here
+
+
+cdef inline void fold_band(
+    const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int kind,
+    const real** rows, real* band, real* folded,
+) noexcept nogil:
+    """Reduce the rows of all windows of a block at once; the band is one stream."""
+    cdef intp_t row
+    if block.inside == 0:
+        return
+    for row in range(block.n_rows):
+        if rows[row] != band + row * block.inside:
+            reduce(mk, REDUCE_SUM, 1, rows + row, block.inside, band + row * block.inside)
+    fold(mk, REDUCE_MAX if kind == MAX else REDUCE_SUM, axes[1, TAPS], block.inside,
+         ((block.n_y - 1) * axes[1, STRIDE] + 1) * block.inside, band, folded)
+
+
+cdef inline void pool_row(
+    const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int kind, int across,
+    bint fold_rows, intp_t i, const real* neutral, const real** rows, const real** taps,
+    const real* folded, real* line, real* spare, real* out,
+) noexcept nogil:
+    """Write row i of a block: reduce its rows into a line, then the line into outputs."""
+    cdef:
+        int reduction = REDUCE_MAX if kind == MAX else REDUCE_SUM
+        intp_t n_taps = 1 if fold_rows else axes[1, TAPS]
+        intp_t tap
+    for tap in range(n_taps):
+        taps[tap] = rows[(i * axes[1, STRIDE] + tap * axes[1, DILATION]) // axes[1, STEP]]
+    if fold_rows:
+        taps[0] = folded + i * axes[1, STRIDE] * block.inside
+    if n_taps == 1 and across != FOLD and block.before + block.after == 0:
+        pool_line(mk, block, axes, reduction, across, taps[0], line, taps, spare, out)
+        return
+    if across == WINDOWS:
+        pool_windows(mk, block, axes, reduction, taps, neutral, out)
+        return
+    reduce(mk, reduction, n_taps, taps, block.inside, line + block.before)
+    reduce(mk, reduction, 1, &neutral, block.before, line)
+    reduce(mk, reduction, 1, &neutral, block.after, line + block.before + block.inside)
+    pool_line(mk, block, axes, reduction, across, line, line, taps, spare, out)
+
+
+cdef inline void pool_line(
+    const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int reduction,
+    int across, const real* source, real* line, const real** taps, real* spare, real* out,
+) noexcept nogil:
+    """Reduce the columns of each window; FOLD finds them in `line` and overwrites it."""
+    cdef:
+        intp_t tap
+        intp_t step = axes[2, DILATION] * block.channels
+        intp_t pixel_step = axes[2, STRIDE] * block.channels
+        intp_t n = (block.n_x - 1) * pixel_step + block.channels
+        real* target = out if axes[2, STRIDE] == 1 else spare
+
+    if across == PIXELS or across == WINDOWS:
+        reduce_windows(mk, reduction, 1, axes[2, TAPS], step, block.n_x, pixel_step,
+                       block.channels, &source, 0, out)
+        return
+    if across == FOLD:
+        fold(mk, reduction, axes[2, TAPS], step, n, line, target)
+    else:
+        for tap in range(axes[2, TAPS]):
+            taps[tap] = source + tap * step
+        reduce(mk, reduction, axes[2, TAPS], taps, n, target)
+    if target != out:
+        pick_pixels(mk, block.n_x, pixel_step, block.channels, spare, out)
+
+
+cdef inline void pool_windows(
+    const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int reduction,
+    const real** rows, const real* neutral, real* out,
+) noexcept nogil:
+    """Write a row of outputs from the rows of its windows, and the taps of each in the image."""
+    cdef:
+        intp_t channels = block.channels
+        intp_t dilation = axes[2, DILATION]
+        intp_t n_inside = block.inside // channels
+        intp_t x = 0
+        intp_t begin, first, last, n
+    while x < block.n_x:
+        # Where the window begins, in pixels of the rows, and the taps that lie on them.
+        begin = block.begin + x * axes[2, STRIDE]
+        first = taps_before(-begin, dilation, axes[2, TAPS])
+        last = taps_before(n_inside - begin, dilation, axes[2, TAPS])
+        n = 1
+        if first == 0 and last == axes[2, TAPS]:
+            n += (n_inside - begin - (last - 1) * dilation - 1) // axes[2, STRIDE]
+            n = min(n, block.n_x - x)
+        if first < last:
+            reduce_windows(mk, reduction, axes[1, TAPS], last - first, dilation * channels, n,
+                           axes[2, STRIDE] * channels, channels, rows,
+                           (begin + first * dilation) * channels, out + x * channels)
+        else:
+            reduce(mk, reduction, 1, &neutral, channels, out + x * channels)
+        x += n
+
+
+cdef inline intp_t taps_before(intp_t pixel, intp_t dilation, intp_t n) noexcept nogil:
+    """Return how many of n taps, the first at 0, lie before a pixel."""
+    return 0 if pixel <= 0 else min((pixel - 1) // dilation + 1, n)

@@ -1,0 +1,14 @@
+import numpy as np
+
+def max_pool(
+    images: np.ndarray,
+    out: np.ndarray,
+    indices: np.ndarray,
+    axes: np.ndarray,
+    in_place: bool,
+    columns: np.ndarray,
+    lines: np.ndarray,
+) -> None: ...
+def max_unpool(
+    pooled: np.ndarray, indices: np.ndarray, out: np.ndarray, n_parts: int, n_threads: int
+) -> None: ...

@@ -1,0 +1,108 @@
+# Reductions over neighbours in flat streams of values: what pooling ends in.
+from libc.stdint cimport int64_t
+
+from .cpu cimport REDUCE_MAX, microkernels
+from .types cimport float32_t, intp_t, real
+
+
+cdef inline void reduce(
+    const microkernels* mk, int reduction, intp_t n_rows, const real** rows, intp_t n, real* out,
+) noexcept nogil:
+    if real is float32_t:
+        mk.reduce_f32(reduction, n_rows, rows, n, out)
+    else:
+        mk.reduce_f64(reduction, n_rows, rows, n, out)
+
+
+cdef inline void reduce_windows(
+    const microkernels* mk, int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step,
+    intp_t n_pixels, intp_t pixel_step, intp_t channels, const real** rows, intp_t offset,
+    real* out,
+) noexcept nogil:
+    if real is float32_t:
+        mk.reduce_windows_f32(
+            reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, offset, out)
+    else:
+        mk.reduce_windows_f64(
+            reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, offset, out)
+
+
+cdef inline void pick_pixels(
+    const microkernels* mk, intp_t n_pixels, intp_t pixel_step, intp_t channels, const real* x,
+    real* out,
+) noexcept nogil:
+    if real is float32_t:
+        mk.pick_pixels_f32(n_pixels, pixel_step, channels, x, out)
+    else:
+        mk.pick_pixels_f64(n_pixels, pixel_step, channels, x, out)
+
+
+cdef inline void divide(const microkernels* mk, intp_t n, int64_t divisor, real* x) noexcept nogil:
+    if real is float32_t:
+        mk.divide_f32(n, divisor, x)
+    else:
+        mk.divide_f64(n, divisor, x)
+
+
+cdef inline void square_root(const microkernels* mk, intp_t n, real* x) noexcept nogil:
+    if real is float32_t:
+        mk.square_root_f32(n, x)
+    else:
+        mk.square_root_f64(n, x)
+
+
+cdef inline void argmax(
+    const microkernels* mk, intp_t n, const real* x, const int64_t* index, int64_t offset,
+    real* best, int64_t* where,
+) noexcept nogil:
+    if real is float32_t:
+        mk.argmax_f32(n, x, index, offset, best, where)
+    else:
+        mk.argmax_f64(n, x, index, offset, best, where)
+
+
+cdef inline void accumulate(
+    const microkernels* mk, int statistic, intp_t n_rows, intp_t step, const real* x, double count,
+    double* first, double* second,
+) noexcept nogil:
+    if real is float32_t:
+        mk.accumulate_f32(statistic, n_rows, step, x, count, first, second)
+    else:
+        mk.accumulate_f64(statistic, n_rows, step, x, count, first, second)
+
+
+cdef inline void fold(
+    const microkernels* mk, int reduction, intp_t n_taps, intp_t shift, intp_t n, real* x,
+    real* out,
+) noexcept nogil:
+    """Reduce n_taps values at distance `shift` from each of n on; x is overwritten.
+
+    x[i] comes to stand for 1, 2, 4 ... taps. Of a maximum the last two overlap; a sum adds up
+    the powers of two in n_taps, smallest and nearest first.
+    """
+    cdef:
+        const real* rows[2]
+        intp_t length = 1
+        intp_t done = 0
+        intp_t total = n + (n_taps - 1) * shift
+
+    while True:
+        if reduction == REDUCE_MAX and 2 * length > n_taps:
+            rows[0] = x
+            rows[1] = x + (n_taps - length) * shift
+            reduce(mk, reduction, 2, rows, n, out)
+        elif reduction != REDUCE_MAX and n_taps & length:
+            rows[0] = out
+            rows[1] = x + done * shift
+            if done:
+                reduce(mk, reduction, 2, rows, n, out)
+            else:
+                reduce(mk, reduction, 1, rows + 1, n, out)
+            done += length
+        if 2 * length > n_taps:
+            return
+        total -= length * shift
+        rows[0] = x
+        rows[1] = x + length * shift
+        reduce(mk, reduction, 2, rows, total, x)
+        length *= 2

@@ -1,0 +1,224 @@
+"""Pooling by windows below the public functions: the problem, its blocks, the run."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd, prod
+
+import numpy as np
+
+from convlib._native import cpu, pool, pool_indices
+from convlib._problem import five_axes
+from convlib._threads import thread_count
+
+# As in _native/pool.pyx.
+KINDS = ("max", "mean", "norm_1", "norm_2", "norm")
+STREAM, FOLD, PIXELS, WINDOWS = range(4)
+
+FEW_TAPS = 8               # read one by one; more are folded in powers of two where that is less
+BLOCK_BYTES = 256 * 1024   # rows under a task, which stay in the second-level cache
+LINE_VALUES = 64           # what a row costs besides its values
+BLOCK_WIDTHS = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
+RUN_VALUES = 2048          # outputs of a task that also finds places
+
+# Predicted speed of one thread, to decide whether a second one pays.
+CALL_SECONDS = 5e-6
+READ_BYTES = 20e9          # values that go into a sum or a maximum, bytes a second
+POWER_SECONDS = 10e-9      # of a general power
+
+
+@dataclass(frozen=True)
+class PoolProblem:
+    """What pooling computes for one image; every problem has three spatial axes."""
+
+    rank: int
+    image_size: tuple
+    size: tuple
+    stride: tuple
+    dilation: tuple
+    padding: tuple
+    output_size: tuple
+    kind: str
+    p: float
+    count_include_pad: bool
+    dtype: str
+
+    @property
+    def itemsize(self):
+        """Bytes of a value."""
+        return 4 if self.dtype == "float32" else 8
+
+    def reach(self, axis, n):
+        """Return the pixels from the first tap of n neighbouring outputs to the last."""
+        return (n - 1) * self.stride[axis] + (self.size[axis] - 1) * self.dilation[axis] + 1
+
+    def fold_rows(self):
+        """Whether the rows of a window are many enough, and shared by enough windows, to fold."""
+        levels = self.size[1].bit_length() - 1
+        return (self.size[1] > FEW_TAPS and self.dilation[1] == 1
+                and 2 * levels * self.stride[1] <= self.size[1])
+
+    def across(self, channels):
+        """Return how neighbours in a row are reduced."""
+        _, n_rows, taps = self.size
+        stride = self.stride[2]
+        wide = taps > FEW_TAPS
+        if channels < cpu.lanes(self.dtype == "float64"):
+            return FOLD if wide else STREAM
+        # Values read and written for one output: all the window, or lines of reduced rows first.
+        if not self.fold_rows() and n_rows * taps <= stride * (n_rows + 1) + taps:
+            return WINDOWS
+        if stride > 1 and not (wide and 2 * (taps.bit_length() - 1) * stride <= taps):
+            return PIXELS
+        return FOLD if wide else STREAM
+
+    def input_rows(self, first, n):
+        """Return the bounds of the rows, on the first axis, that n outputs from `first` see."""
+        axis = 3 - self.rank
+        begin = first * self.stride[axis] - self.padding[axis][0]
+        size = self.image_size[axis]
+        return min(max(begin, 0), size), min(max(begin + self.reach(axis, n), 0), size)
+
+    def counts(self, axis, first, n):
+        """Return the taps along an axis that the mean of each of n outputs from `first` counts."""
+        counts = np.full(n, self.size[axis], np.intp)
+        before, after = self.padding[axis] if self.count_include_pad else (0, 0)
+        begin = first * self.stride[axis] - self.padding[axis][0]
+        bounds = -before, self.image_size[axis] + after
+        if self.kind != "mean" or (
+            begin >= bounds[0] and begin + self.reach(axis, n) <= bounds[1]
+        ):
+            return counts
+        begin = np.arange(n, dtype=np.intp) * self.stride[axis] + begin
+        # Taps in front of the first pixel that counts, and in front of the end.
+        skipped, reached = (
+            np.maximum(np.minimum(-((begin - bound) // self.dilation[axis]), counts), 0)
+            for bound in bounds
+        )
+        return reached - skipped
+
+
+def run_ends(counts):
+    """Return, for each of some counts, where the run of equal ones that it belongs to ends."""
+    changes = np.flatnonzero(counts[1:] != counts[:-1]) + 1
+    bounds = np.append(changes, len(counts))
+    return np.repeat(bounds, np.diff(bounds, prepend=0))
+
+
+def run(problem, images, first_input, out, first_output, n_threads):
+    """Write rows `first_output` and on of the pooled images to `out`.
+
+    `images` holds the rows from `first_input` on that these outputs see, perhaps more: rows lie
+    along the first spatial axis. The bits are those of the whole image pooled at once.
+    """
+    images, out = five_axes(images), five_axes(out)
+    axis = 3 - problem.rank
+    first_in, first_out = ([0] * axis + [n] + [0] * (2 - axis) for n in (first_input, first_output))
+    channels = images.shape[4]
+    block, row_step = blocks(problem, channels)
+    block = tuple(map(min, block, out.shape[1:4]))
+    fold_rows, across = problem.fold_rows(), problem.across(channels)
+    in_place = not problem.kind.startswith("norm") and rows_are_dense(images)  # no powers to take
+    has_bands = fold_rows or not in_place or problem.size[0] > 1
+    n_rows = (problem.reach(1, block[1]) - 1) // row_step + 1
+    line = problem.reach(2, block[2]) * channels
+    work = CALL_SECONDS + len(images) * channels * seconds(problem, out.shape[1:4])
+    n_threads = thread_count(n_threads, work)
+    n_taps = max(*problem.size[:2], problem.size[2] if across == STREAM else 1, 2)
+    counts = [problem.counts(i, first_out[i], out.shape[1 + i]) for i in range(3)]
+    neutral = np.full(line, -np.inf if problem.kind == "max" else 0, problem.dtype)
+    pool.pool(
+        images, out, geometry(problem, first_in, first_out, block, row_step),
+        KINDS.index(problem.kind), float(problem.p), across, fold_rows, in_place,
+        *counts, run_ends(counts[2]) if problem.kind == "mean" else counts[2], neutral,
+        np.empty((n_threads, n_rows + n_taps), np.intp),
+        np.empty((n_threads, 2 * line), problem.dtype),
+        np.empty((n_threads, (1 + fold_rows) * n_rows * line if has_bands else 1), problem.dtype),
+    )
+
+
+def run_indices(problem, images, out, indices, n_threads):
+    """Write the maxima of the images to `out` and their places to `indices`."""
+    images, out, indices = map(five_axes, (images, out, indices))
+    channels = images.shape[4]
+    width = min(out.shape[3], max(1, RUN_VALUES // channels))
+    columns = np.repeat(np.arange(width, dtype=np.int64) * problem.stride[2], channels)
+    in_place = rows_are_dense(images) and (problem.stride[2] == 1 or width == 1)
+    taps = prod(problem.size) * prod(out.shape) * problem.itemsize
+    n_threads = thread_count(n_threads, CALL_SECONDS + 4 * taps / READ_BYTES)
+    pool_indices.max_pool(
+        images, out, indices, geometry(problem, (0, 0, 0), (0, 0, 0), (1, 1, width), 1),
+        in_place, columns, np.empty((n_threads, len(columns)), problem.dtype),
+    )
+
+
+def unpool(pooled, indices, out, n_threads):
+    """Write zeros to `out`, and the pooled values to their places."""
+    n_images, channels = len(out), out.shape[-1]
+    n_values = pooled.size + out.size
+    n_threads = thread_count(n_threads, CALL_SECONDS + 2 * n_values * out.itemsize / READ_BYTES)
+    n_parts = min(channels, max(1, 4 * n_threads // max(1, n_images)), max(1, channels // 16))
+    pool_indices.max_unpool(
+        pooled.reshape(n_images, -1, channels), indices.reshape(n_images, -1, channels),
+        out.reshape(n_images, -1, channels), n_parts, n_threads,
+    )
+
+
+def geometry(problem, first_in, first_out, block, row_step):
+    """Return the settings of each axis, for C."""
+    before = [pair[0] for pair in problem.padding]
+    columns = (problem.image_size, problem.size, problem.stride, problem.dilation, before,
+               first_in, first_out, block, (1, row_step, 1))
+    return np.array(columns, dtype=np.intp).T.copy()
+
+
+def rows_are_dense(images):
+    """Whether the pixels of each row are neighbours in memory."""
+    *_, width, channels = images.shape
+    return ((channels == 1 or images.strides[4] == images.itemsize)
+            and (width == 1 or images.strides[3] == channels * images.itemsize))
+
+
+@lru_cache(maxsize=1024)
+def blocks(problem, channels):
+    """Return the outputs of a task along each axis, and the pixels between the rows under it.
+
+    Rows under a task fit in cache, and few are read for two tasks. Tasks are even parts.
+    """
+    values = BLOCK_BYTES // problem.itemsize // (1 + problem.fold_rows())
+    _, out_height, out_width = problem.output_size
+    best = None
+    for wanted in BLOCK_WIDTHS:
+        width = even(out_width, wanted)
+        line = problem.reach(2, width) * channels
+        height = (values // line - problem.reach(1, 1)) // problem.stride[1] + 1
+        height = even(out_height, max(1, height))
+        step = row_step(problem, height)
+        n_rows = (problem.reach(1, height) - 1) // step + 1
+        fits = n_rows * line <= values
+        read = n_rows * (line + LINE_VALUES) / (height * width)
+        if best is None or (fits, -read) > best[0]:
+            best = (fits, -read), (1, height, width), step
+    return best[1:]
+
+
+def row_step(problem, height):
+    """Return the distance of the rows of a block, between which no tap looks."""
+    stride = problem.stride[1] if height > 1 else 0
+    dilation = problem.dilation[1] if problem.size[1] > 1 else 0
+    return gcd(stride, dilation) or 1
+
+
+def even(size, wanted):
+    """Return the length of parts of `size` that are about equal and at most `wanted` long."""
+    n = -(-size // wanted)
+    return -(-size // n)
+
+
+def seconds(problem, output_size):
+    """Return the predicted seconds for one channel of one image on one thread."""
+    rows = output_size[0] * output_size[1] * problem.image_size[2]
+    outputs = prod(output_size)
+    taps = min(problem.size[0] * problem.size[1], 2 * FEW_TAPS + problem.size[0])
+    n_bytes = problem.itemsize * (rows * taps + outputs * min(problem.size[2], 2 * FEW_TAPS))
+    powers = rows * taps * POWER_SECONDS if problem.kind == "norm" else 0
+    return n_bytes / READ_BYTES + powers
