@@ -3,9 +3,10 @@
     python benchmarks/bench_microkernel.py
 
 The kernel is timed through the compiled 1x1 convolution on one thread, with everything around it
-prepared: 1,000 pixels times one panel of two vectors, for several numbers of input channels. The peak is that of fused multiply-adds on
-registers, compiled here with the machine's own instructions and measured beside each case; next
-to it is a matrix product of the same depth by numpy's BLAS on one thread.
+prepared: 1,000 pixels times one panel of two vectors, for several numbers of input channels. The
+peak is that of fused multiply-adds on registers, compiled here with the machine's own
+instructions and measured beside each case; next to it is a matrix product of the same depth by
+numpy's BLAS on one thread.
 """
 
 import ctypes

@@ -99,6 +99,8 @@ class PoolProblem:
 
 def run_ends(counts):
     """Return, for each of some counts, where the run of equal ones that it belongs to ends."""
+    if counts.min() == counts.max():
+        return np.full(len(counts), len(counts), np.intp)
     changes = np.flatnonzero(counts[1:] != counts[:-1]) + 1
     bounds = np.append(changes, len(counts))
     return np.repeat(bounds, np.diff(bounds, prepend=0))
@@ -117,12 +119,13 @@ def run(problem, images, first_input, out, first_output, n_threads):
     block, row_step = blocks(problem, channels)
     block = tuple(map(min, block, out.shape[1:4]))
     fold_rows, across = problem.fold_rows(), problem.across(channels)
-    in_place = not problem.kind.startswith("norm") and rows_are_dense(images)  # no powers to take
+    in_place = not problem.kind.startswith("norm") and rows_are_dense(images)
     has_bands = fold_rows or not in_place or problem.size[0] > 1
     n_rows = (problem.reach(1, block[1]) - 1) // row_step + 1
     line = problem.reach(2, block[2]) * channels
     work = CALL_SECONDS + len(images) * channels * seconds(problem, out.shape[1:4])
-    n_threads = thread_count(n_threads, work)
+    n_tasks = len(images) * prod(-(-size // n) for size, n in zip(out.shape[1:4], block))
+    n_threads = min(thread_count(n_threads, work), n_tasks)
     n_taps = max(*problem.size[:2], problem.size[2] if across == STREAM else 1, 2)
     counts = [problem.counts(i, first_out[i], out.shape[1 + i]) for i in range(3)]
     neutral = np.full(line, -np.inf if problem.kind == "max" else 0, problem.dtype)

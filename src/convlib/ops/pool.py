@@ -59,8 +59,9 @@ def max_pool(
     out : ndarray of shape (n_images, out_h, out_w, channels)
         The sizes are those of `shapes.output_size`.
     indices : ndarray of shape (n_images, out_h, out_w, channels)
-        Places, int64 and flat over the spatial axes of one image and channel: ``row * width + column``.
-        The first of equal maxima, the first NaN. Only with `return_indices`.
+        Places as int64, flat over the spatial axes of one image and channel:
+        ``row * width + column``. The first of equal maxima, the first NaN. Only with
+        `return_indices`.
 
     Raises
     ------
