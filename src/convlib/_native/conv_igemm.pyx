@@ -151,14 +151,18 @@ cdef inline intp_t gather(
         intp_t height = min(axes[1, BLOCK], out.shape[2] - y)
         intp_t width = min(axes[2, BLOCK], out.shape[3] - x)
         intp_t line = axes[2, COUNT] * pitch
+        intp_t step = axes[2, SHIFT] * pitch
         intp_t n = 0
         intp_t i, j, k
+        const real* window
+        real* out_pixel
 
     for i in range(depth):
         for j in range(height):
+            window = band + (j * axes[1, SHIFT] + i * axes[0, SHIFT] * axes[1, COUNT]) * line
+            out_pixel = &out[image, z + i, y + j, x, channel]
             for k in range(width):
-                rows[n] = band + k * axes[2, SHIFT] * pitch \
-                    + (j * axes[1, SHIFT] + i * axes[0, SHIFT] * axes[1, COUNT]) * line
-                out_rows[n] = &out[image, z + i, y + j, x + k, channel]
-                n += 1
+                rows[n + k] = window + k * step
+                out_rows[n + k] = out_pixel + k * out.shape[4]
+            n += width
     return n

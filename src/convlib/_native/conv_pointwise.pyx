@@ -61,29 +61,28 @@ cdef inline void gather(
     intp_t first, intp_t n, intp_t channel, intp_t out_channel,
     const real** rows, real** out_rows,
 ) noexcept nogil:
-    """Write the addresses of `n` pixels and of their outputs."""
+    """Write the addresses of `n` pixels and of their outputs, row by row."""
     cdef:
-        intp_t rest = first
-        intp_t x, y, z, image, i
+        intp_t x = first % out.shape[3]
+        intp_t line = first // out.shape[3]
+        intp_t step = geometry[2, 0] * images.strides[3]
+        intp_t i = 0
+        intp_t k, y, z, image, length
+        const char* pixel
+        real* out_pixel
 
-    x = rest % out.shape[3]
-    rest = rest // out.shape[3]
-    y = rest % out.shape[2]
-    rest = rest // out.shape[2]
-    z = rest % out.shape[1]
-    image = rest // out.shape[1]
-    for i in range(n):
-        rows[i] = &images[
+    while i < n:
+        y = line % out.shape[2]
+        z = line // out.shape[2] % out.shape[1]
+        image = line // (out.shape[2] * out.shape[1])
+        length = min(n - i, out.shape[3] - x)
+        pixel = <const char*> &images[
             image, (geometry[0, 3] + z) * geometry[0, 0], (geometry[1, 3] + y) * geometry[1, 0],
             (geometry[2, 3] + x) * geometry[2, 0], channel]
-        out_rows[i] = &out[image, z, y, x, out_channel]
-        x += 1
-        if x == out.shape[3]:
-            x = 0
-            y += 1
-            if y == out.shape[2]:
-                y = 0
-                z += 1
-                if z == out.shape[1]:
-                    z = 0
-                    image += 1
+        out_pixel = &out[image, z, y, x, out_channel]
+        for k in range(length):
+            rows[i + k] = <const real*> (pixel + k * step)
+            out_rows[i + k] = out_pixel + k * out.shape[4]
+        i += length
+        line += 1
+        x = 0

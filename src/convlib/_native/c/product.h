@@ -20,6 +20,7 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
             sum[i][j] = NAME(load)(panel + j * LANES);
     }
     panel += n_vectors * LANES;
+    UNROLL_BY_4
     for (ptrdiff_t k = 0; k < depth; k++) {
         const ptrdiff_t offset = offsets[k];
         VEC weight[2];

@@ -27,11 +27,14 @@ typedef int64_t ivec_f64 __attribute__((vector_size(VEC_BYTES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Loops over accumulators must unroll, or the accumulators live in memory. */
+/* Loops over accumulators must unroll, or the accumulators live in memory. Loops over operands
+ * gain a few percent where the counting does not take turns with the arithmetic. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_BY_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define UNROLL _Pragma("GCC unroll 32")
+#define UNROLL_BY_4 _Pragma("GCC unroll 4")
 #endif
 
 #endif
