@@ -1,5 +1,7 @@
 """Settings of the documentation."""
 
+import re
+
 import convlib
 from convlib._native import cpu
 
@@ -26,11 +28,14 @@ html_theme_options = {
 }
 
 
-def escape_stars(app, what, name, obj, options, lines):
-    """Keep the star of `of shape (*size, channels)` from starting emphasis."""
-    lines[:] = [line.replace(" (*", r" (\*") for line in lines]
+def escape_shapes(app, what, name, obj, options, lines):
+    """Keep `(*size, channels)` and `(n_features_in_,)` from being read as markup."""
+    for i, line in enumerate(lines):
+        if "`" not in line:
+            line = re.sub(r"(?<=[( ])\*(?=\w)", r"\*", line)
+            lines[i] = re.sub(r"(?<=\w)_(?=[,)])", r"\_", line)
 
 
 def setup(app):
     """Run after numpydoc."""
-    app.connect("autodoc-process-docstring", escape_stars, priority=900)
+    app.connect("autodoc-process-docstring", escape_shapes, priority=900)
