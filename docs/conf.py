@@ -22,7 +22,7 @@ numpydoc_show_class_members = False
 html_theme = "alabaster"
 html_title = "convlib"
 html_theme_options = {
-    "description": convlib.__doc__,
+    "description": convlib.__doc__.splitlines()[0],
     "fixed_sidebar": True,
     "page_width": "1080px",
 }
@@ -30,10 +30,9 @@ html_theme_options = {
 
 def escape_shapes(app, what, name, obj, options, lines):
     """Keep `(*size, channels)` and `(n_features_in_,)` from being read as markup."""
+    markup = r"`+[^`]+`+|(?<=[( ])\*(?=\w)|(?<=\w)_(?=[,)])"
     for i, line in enumerate(lines):
-        if "`" not in line:
-            line = re.sub(r"(?<=[( ])\*(?=\w)", r"\*", line)
-            lines[i] = re.sub(r"(?<=\w)_(?=[,)])", r"\_", line)
+        lines[i] = re.sub(markup, lambda m: m[0] if "`" in m[0] else "\\" + m[0], line)
 
 
 def setup(app):
