@@ -61,13 +61,23 @@ cdef extern from "microkernels.h":
             intp_t n, const float64_t* x, const int64_t* index, int64_t offset,
             float64_t* best, int64_t* where,
         ) noexcept nogil
+        void (*argmax_windows_f32)(
+            intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels, intp_t pixel_step,
+            intp_t channels, const float32_t** rows, intp_t offset, const int64_t* index,
+            int64_t index_step, float32_t* best, int64_t* where,
+        ) noexcept nogil
+        void (*argmax_windows_f64)(
+            intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels, intp_t pixel_step,
+            intp_t channels, const float64_t** rows, intp_t offset, const int64_t* index,
+            int64_t index_step, float64_t* best, int64_t* where,
+        ) noexcept nogil
         void (*accumulate_f32)(
-            int statistic, intp_t n_rows, intp_t step, const float32_t* x, double count,
-            double* first, double* second,
+            int statistic, intp_t n_rows, intp_t step, intp_t n_lanes, const float32_t* x,
+            double count, double* first, double* second,
         ) noexcept nogil
         void (*accumulate_f64)(
-            int statistic, intp_t n_rows, intp_t step, const float64_t* x, double count,
-            double* first, double* second,
+            int statistic, intp_t n_rows, intp_t step, intp_t n_lanes, const float64_t* x,
+            double count, double* first, double* second,
         ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.

@@ -70,18 +70,26 @@ cdef void add_image(
         if begin % phases == 0 and end - begin >= phases:
             end -= (end - begin) % phases
         n_rows = max(1, (end - begin) // phases)
-        for block in range(first, last):
-            add_rows(mk, images, state, statistic, phases, seen, is_dense, image, begin, end,
-                     n_rows, block * LANES, min(n_lanes - block * LANES, LANES), gathered, saved)
+        block = first
+        if is_dense and end - begin == n_rows * phases:
+            block = max(first, min(last, n_lanes // LANES))
+            accumulate(mk, statistic, n_rows, n_lanes, (block - first) * LANES,
+                       &images[image, 0, 0, 0, 0]
+                       + (begin - seen) * images.shape[4] + first * LANES, begin // phases,
+                       &state[image, 0, first * LANES],
+                       &state[image, state.shape[1] - 1, first * LANES])
+        for block in range(block, last):
+            add_rows(mk, images, state, statistic, phases, seen, image, begin, end, n_rows,
+                     block * LANES, min(n_lanes - block * LANES, LANES), gathered, saved)
         begin = end
 
 
 cdef inline void add_rows(
     const microkernels* mk, const real[:, :, :, :, :] images, float64_t[:, :, ::1] state,
-    int statistic, intp_t phases, intp_t seen, bint is_dense, intp_t image, intp_t begin,
-    intp_t end, intp_t n_rows, intp_t lane, intp_t width, real* gathered, double* saved,
+    int statistic, intp_t phases, intp_t seen, intp_t image, intp_t begin, intp_t end,
+    intp_t n_rows, intp_t lane, intp_t width, real* gathered, double* saved,
 ) noexcept nogil:
-    """Add the pixels from `begin` to `end`, whole rows or a part of one, to a vector of lanes."""
+    """Add pixels from wherever they stand, whole rows or a part of one, to 64 lanes."""
     cdef:
         intp_t channels = images.shape[4]
         intp_t row = begin // phases
@@ -93,11 +101,6 @@ cdef inline void add_rows(
 
     if a >= b:
         return
-    if b - a == LANES and is_dense:
-        accumulate(mk, statistic, n_rows, phases * channels,
-                   &images[image, 0, 0, 0, 0] + (row * phases - seen) * channels + lane,
-                   row, first, second)
-        return
     memcpy(saved, first, LANES * sizeof(double))
     memcpy(saved + LANES, second, LANES * sizeof(double))
     memset(gathered, 0, ROWS * LANES * sizeof(real))
@@ -106,7 +109,7 @@ cdef inline void add_rows(
         for j in range(n):
             gather(images, image, (row + j) * phases - seen, lane + a, lane + b,
                    gathered + j * LANES + a)
-        accumulate(mk, statistic, n, LANES, gathered, row, first, second)
+        accumulate(mk, statistic, n, LANES, LANES, gathered, row, first, second)
         row += n
         n_rows -= n
     for j in range(LANES):

@@ -13,7 +13,7 @@ from .pool_values cimport MAX, copy_row, finish
 from .stencil cimport fold, pick_pixels, reduce, reduce_windows
 from .types cimport intp_t, real
 from .windows cimport (
-    BLOCK, DILATION, FIRST_IN, SIZE, STEP, STRIDE, TAPS, block_of, block_t, start,
+    BLOCK, DILATION, FIRST_IN, SIZE, STEP, STRIDE, TAPS, block_of, block_t, start, taps_before,
 )
 
 # Ways across the columns of windows, as in `convlib.ops._windows`.
@@ -214,8 +214,3 @@ cdef inline void pool_windows(
         else:
             reduce(mk, reduction, 1, &neutral, channels, out + x * channels)
         x += n
-
-
-cdef inline intp_t taps_before(intp_t pixel, intp_t dilation, intp_t n) noexcept nogil:
-    """Return how many of n taps, the first at 0, lie before a pixel."""
-    return 0 if pixel <= 0 else min((pixel - 1) // dilation + 1, n)

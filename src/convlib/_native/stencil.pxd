@@ -61,14 +61,27 @@ cdef inline void argmax(
         mk.argmax_f64(n, x, index, offset, best, where)
 
 
-cdef inline void accumulate(
-    const microkernels* mk, int statistic, intp_t n_rows, intp_t step, const real* x, double count,
-    double* first, double* second,
+cdef inline void argmax_windows(
+    const microkernels* mk, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
+    intp_t pixel_step, intp_t channels, const real** rows, intp_t offset, const int64_t* index,
+    int64_t index_step, real* best, int64_t* where,
 ) noexcept nogil:
     if real is float32_t:
-        mk.accumulate_f32(statistic, n_rows, step, x, count, first, second)
+        mk.argmax_windows_f32(n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows,
+                              offset, index, index_step, best, where)
     else:
-        mk.accumulate_f64(statistic, n_rows, step, x, count, first, second)
+        mk.argmax_windows_f64(n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows,
+                              offset, index, index_step, best, where)
+
+
+cdef inline void accumulate(
+    const microkernels* mk, int statistic, intp_t n_rows, intp_t step, intp_t n_lanes,
+    const real* x, double count, double* first, double* second,
+) noexcept nogil:
+    if real is float32_t:
+        mk.accumulate_f32(statistic, n_rows, step, n_lanes, x, count, first, second)
+    else:
+        mk.accumulate_f64(statistic, n_rows, step, n_lanes, x, count, first, second)
 
 
 cdef inline void fold(

@@ -59,3 +59,8 @@ cdef inline intp_t start(const intp_t[:, ::1] axes, int axis, intp_t output) noe
 cdef inline intp_t reach(const intp_t[:, ::1] axes, int axis, intp_t n) noexcept nogil:
     """Return the pixels from the first tap of n neighbouring outputs to the last."""
     return (n - 1) * axes[axis, STRIDE] + (axes[axis, TAPS] - 1) * axes[axis, DILATION] + 1
+
+
+cdef inline intp_t taps_before(intp_t pixel, intp_t dilation, intp_t n) noexcept nogil:
+    """Return how many of n taps, the first at 0, lie before a pixel."""
+    return 0 if pixel <= 0 else min((pixel - 1) // dilation + 1, n)

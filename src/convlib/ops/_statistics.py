@@ -14,7 +14,6 @@ LANES = 64
 GATHERED_ROWS = 32
 
 MOST_LANES = 256           # unless there are more channels; they allow for some parallel parts
-TASK_VALUES = 128 * 1024
 READ_VALUES = 4e9          # values a second, of one thread, to decide whether a second one pays
 
 
@@ -48,9 +47,8 @@ class GlobalState:
         n_pixels = prod(images.shape[1:4])
         n_threads = thread_count(n_threads, images.size / READ_VALUES)
         n_blocks = self.state.shape[2] // LANES
-        n_parts = -(-n_pixels * self.channels // TASK_VALUES)
-        if len(images) < 4 * n_threads:
-            n_parts = n_blocks
+        # Parts of an image read every so many values: only where images are too few.
+        n_parts = 1 if len(images) >= 2 * n_threads else n_threads
         global_pool.add(
             images, self.state, CODES[self.kind], self.phases, self.seen, pixels_are_dense(images),
             min(n_parts, n_blocks), np.empty((n_threads, GATHERED_ROWS * LANES), images.dtype),

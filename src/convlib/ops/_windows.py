@@ -19,6 +19,7 @@ BLOCK_BYTES = 256 * 1024   # rows under a task, which stay in the second-level c
 LINE_VALUES = 64           # what a row costs besides its values
 BLOCK_WIDTHS = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
 RUN_VALUES = 2048          # outputs of a task that also finds places
+MOST_PLACES = 1024         # taps of a window that is searched as it stands
 
 # Predicted speed of one thread, to decide whether a second one pays.
 CALL_SECONDS = 5e-6
@@ -62,7 +63,7 @@ class PoolProblem:
         _, n_rows, taps = self.size
         stride = self.stride[2]
         wide = taps > FEW_TAPS
-        if channels < cpu.lanes(self.dtype == "float64"):
+        if channels < lanes(self):
             return FOLD if wide else STREAM
         # Values read and written for one output: all the window, or lines of reduced rows first.
         if not self.fold_rows() and n_rows * taps <= stride * (n_rows + 1) + taps:
@@ -95,6 +96,11 @@ class PoolProblem:
             for bound in bounds
         )
         return reached - skipped
+
+
+def lanes(problem):
+    """Return the values of a vector in the tier in use."""
+    return cpu.lanes(problem.dtype == "float64")
 
 
 def run_ends(counts):
@@ -143,14 +149,24 @@ def run_indices(problem, images, out, indices, n_threads):
     """Write the maxima of the images to `out` and their places to `indices`."""
     images, out, indices = map(five_axes, (images, out, indices))
     channels = images.shape[4]
+    is_dense = rows_are_dense(images)
+    n_taps, n_rows = prod(problem.size), prod(problem.size[:2])
+    # The tables of a window are short, or not made.
+    by_windows = is_dense and channels >= lanes(problem) and n_taps <= MOST_PLACES
+    if not by_windows:
+        n_taps = n_rows = 1
     width = min(out.shape[3], max(1, RUN_VALUES // channels))
-    columns = np.repeat(np.arange(width, dtype=np.int64) * problem.stride[2], channels)
-    in_place = rows_are_dense(images) and (problem.stride[2] == 1 or width == 1)
-    taps = prod(problem.size) * prod(out.shape) * problem.itemsize
-    n_threads = thread_count(n_threads, CALL_SECONDS + 4 * taps / READ_BYTES)
+    n_tasks = prod(out.shape[:3]) * -(-out.shape[3] // width)
+    work = prod(problem.size) * out.size * problem.itemsize / READ_BYTES
+    n_threads = min(thread_count(n_threads, CALL_SECONDS + 4 * work), n_tasks)
+    columns = np.zeros(1, np.int64)
+    if not by_windows:
+        columns = np.repeat(np.arange(width, dtype=np.int64) * problem.stride[2], channels)
     pool_indices.max_pool(
         images, out, indices, geometry(problem, (0, 0, 0), (0, 0, 0), (1, 1, width), 1),
-        in_place, columns, np.empty((n_threads, len(columns)), problem.dtype),
+        by_windows, is_dense and (problem.stride[2] == 1 or width == 1), columns,
+        np.empty((n_threads, len(columns)), problem.dtype),
+        np.empty((n_threads, n_rows), np.intp), np.empty((n_threads, n_rows + n_taps), np.int64),
     )
 
 

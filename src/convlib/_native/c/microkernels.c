@@ -44,6 +44,8 @@ const microkernels TABLE(TIER) = {
     .square_root_f64 = square_root_f64,
     .argmax_f32 = argmax_f32,
     .argmax_f64 = argmax_f64,
+    .argmax_windows_f32 = argmax_windows_f32,
+    .argmax_windows_f64 = argmax_windows_f64,
     .accumulate_f32 = accumulate_f32,
     .accumulate_f64 = accumulate_f64,
 };

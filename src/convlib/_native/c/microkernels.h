@@ -88,12 +88,24 @@ typedef struct {
     void (*argmax_f64)(ptrdiff_t n, const double *x, const int64_t *index, int64_t offset,
                        double *best, int64_t *where);
 
-    /* statistics.h: continue the statistics of STATISTIC_LANES lanes, which `count` rows have made
-     * so far, with the rows at x, x + step and so on. `second` is for STATISTIC_MOMENTS. */
-    void (*accumulate_f32)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, const float *x,
-                           double count, double *first, double *second);
-    void (*accumulate_f64)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, const double *x,
-                           double count, double *first, double *second);
+    /* The same for whole windows, as reduce_windows takes them: where[i][c] becomes
+     * i * index_step + index[j * n_taps + k] of the row j and the tap k that win. */
+    void (*argmax_windows_f32)(ptrdiff_t n_rows, ptrdiff_t n_taps, ptrdiff_t tap_step,
+                               ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
+                               const float *const *rows, ptrdiff_t offset, const int64_t *index,
+                               int64_t index_step, float *best, int64_t *where);
+    void (*argmax_windows_f64)(ptrdiff_t n_rows, ptrdiff_t n_taps, ptrdiff_t tap_step,
+                               ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
+                               const double *const *rows, ptrdiff_t offset, const int64_t *index,
+                               int64_t index_step, double *best, int64_t *where);
+
+    /* statistics.h: continue the statistics of n_lanes lanes (a multiple of STATISTIC_LANES), which
+     * `count` rows have made so far, with the rows at x, x + step and so on. `second` is for
+     * STATISTIC_MOMENTS. */
+    void (*accumulate_f32)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t n_lanes,
+                           const float *x, double count, double *first, double *second);
+    void (*accumulate_f64)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t n_lanes,
+                           const double *x, double count, double *first, double *second);
 } microkernels;
 
 /* dispatch.c */

@@ -178,5 +178,58 @@ static void NAME(argmax)(ptrdiff_t n, const REAL *restrict x, const int64_t *res
     }
 }
 
+INLINE void NAME(argmax_window)(const int n_vectors, ptrdiff_t n_rows, ptrdiff_t n_taps,
+                                ptrdiff_t tap_step, const REAL *const *rows, ptrdiff_t offset,
+                                const int64_t *index, int64_t base, REAL *best, int64_t *where)
+{
+    VEC largest[4];
+    IVEC winner[4];
+    IVEC number = {0}; /* of the tap, from the first on */
+    UNROLL
+    for (int j = 0; j < n_vectors; j++) {
+        largest[j] = NAME(load)(rows[0] + offset + j * LANES);
+        winner[j] = number;
+    }
+    for (ptrdiff_t row = 0; row < n_rows; row++)
+        for (ptrdiff_t tap = 0; tap < n_taps; tap++) {
+            UNROLL
+            for (int j = 0; j < n_vectors; j++) {
+                VEC x = NAME(load)(rows[row] + offset + tap * tap_step + j * LANES);
+                IVEC wins = (x > largest[j]) | ((x != x) & (largest[j] == largest[j]));
+                largest[j] = NAME(blend)(wins, x, largest[j]);
+                winner[j] = (wins & number) | (~wins & winner[j]);
+            }
+            number += 1;
+        }
+    UNROLL
+    for (int j = 0; j < n_vectors; j++) {
+        NAME(store)(best + j * LANES, largest[j]);
+        for (int i = 0; i < LANES; i++)
+            where[j * LANES + i] = base + index[winner[j][i]];
+    }
+}
+
+static void NAME(argmax_windows)(ptrdiff_t n_rows, ptrdiff_t n_taps, ptrdiff_t tap_step,
+                                 ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
+                                 const REAL *const *rows, ptrdiff_t offset, const int64_t *index,
+                                 int64_t index_step, REAL *best, int64_t *where)
+{
+    for (ptrdiff_t i = 0; i < n_pixels; i++) {
+        ptrdiff_t c = 0;
+        for (; c + 4 * LANES <= channels; c += 4 * LANES)
+            NAME(argmax_window)(4, n_rows, n_taps, tap_step, rows, offset + c, index,
+                                i * index_step, best + c, where + c);
+        while (c < channels) { /* the last vector overlaps the one before */
+            c = c + LANES <= channels ? c : channels - LANES;
+            NAME(argmax_window)(1, n_rows, n_taps, tap_step, rows, offset + c, index,
+                                i * index_step, best + c, where + c);
+            c += LANES;
+        }
+        offset += pixel_step;
+        best += channels;
+        where += channels;
+    }
+}
+
 #undef COMBINE
 #undef LARGER
