@@ -299,6 +299,10 @@ def test_estimate_memory_counts_the_result_and_the_blocks():
     assert result < small < result + 2**20
     assert transformer.estimate_memory((400, 32, 32, 1)) == small
     assert transformer.estimate_memory(X.shape, "float64") > 1.9 * result
+    kernels = transformer._layer.kernel_bytes
+    assert kernels >= transformer.kernels_.nbytes
+    assert small - transformer._layer.block_bytes((32, 32, 1), 400, 2**20 - kernels) == \
+        result + kernels
     with pytest.raises(ValueError, match="shape must be a sequence of 2 to 5 ints"):
         transformer.estimate_memory((400,))
 

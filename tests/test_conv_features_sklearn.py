@@ -230,6 +230,14 @@ def test_frames_go_in_with_their_names():
     assert len(transformer.get_feature_names_out(X.columns)) == features.shape[1]
 
 
+def test_names_of_an_earlier_fit_are_forgotten():
+    X, _ = load_digits(return_X_y=True, as_frame=True)
+    transformer = ConvFeatures(3, (3,), pool_size="global", random_state=0).fit(X)
+    signals = [np.ones((9, 1)), np.ones((7, 1))]
+    transformer.fit(signals).transform(signals)
+    assert not hasattr(transformer, "feature_names_in_")
+
+
 def test_names_go_through_a_union():
     union = FeatureUnion([("a", ConvFeatures(2, random_state=0, pool_size="global")),
                           ("b", ConvFeatures(2, random_state=0, pool="mean", pool_size="global"))])

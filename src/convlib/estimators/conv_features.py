@@ -281,7 +281,8 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
             dtype = "float64" if itemsize == 8 else "float32"
             layer = self._settings.layer(self._learnt, self.input_shape_, dtype)
         result = shape[0] * prod(layer.output_shape(image_shape)) * itemsize
-        return result + layer.block_bytes(image_shape, shape[0], self._budget(layer))
+        blocks = layer.block_bytes(image_shape, shape[0], self._budget(layer))
+        return result + blocks + layer.kernel_bytes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -298,6 +299,8 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
                 "X may be a list of images of different sizes only where pool_size='global', "
                 "pool is not None and image_shape is None"
             )
+        if reset and hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_    # of an earlier fit
         return _images.as_ragged_images(X, rank)
 
     def _check_shapes(self, images):
