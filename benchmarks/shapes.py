@@ -52,5 +52,7 @@ LAYERS = (
     Layer("depthwise 3x3 56x56x128", 1, (56, 56), 128, 128, (3, 3), padding=1, groups=128),
     Layer("signal 9 taps 64->64, 10000", 1, (10000,), 64, 64, (9,), padding=4),
     Layer("volume 3x3x3 32x32x32x16", 1, (32, 32, 32), 16, 16, (3, 3, 3), padding=1),
+    Layer("dilated 3x3 d6 33x33x512", 1, (33, 33), 512, 256, (3, 3), padding=6, dilation=6),
+    Layer("signal 3 taps d384 64->64, 20000", 1, (20000,), 64, 64, (3,), padding=384, dilation=384),
     Layer("4x4 512 channels", 1, (4, 4), 512, 512, (3, 3), padding=1),
 )

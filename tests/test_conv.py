@@ -401,3 +401,13 @@ def test_subnormals_are_flushed_and_the_callers_are_not(tier, n_threads, algorit
     out = cl.conv(images, np.ones((1, 1, 2)), algorithm=algorithm, n_threads=n_threads)
     assert not out.any()
     assert (images * images.dtype.type(0.5) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel_shape", "dilation"),
+    [((33, 33), (3, 3, 2048, 16), 6), ((20000,), (3, 64, 64), 384), ((8000,), (3, 256, 64), 128)])
+def test_blocks_feed_whole_tiles_however_far_apart_the_taps(size, kernel_shape, dilation):
+    packed = cl.pack_kernel(np.ones(kernel_shape, "f4"), (*size, kernel_shape[-2]),
+                            dilation=dilation, padding="same", algorithm="igemm")
+    _, _, layout = packed._plan((*size, kernel_shape[-2]))
+    assert layout.pixels >= 8

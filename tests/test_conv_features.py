@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 import reference
 import reference_features
 from convlib import ConvFeatures
+from convlib.estimators._layer import BLOCK_BYTES
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(2, 1, (7, 9, 10, 4)).astype(np.float32)
@@ -287,6 +288,31 @@ def test_large_images_are_cut_into_rows(monkeypatch):
     np.testing.assert_array_equal(transformer.transform(image), whole)
     assert len(blocks) > 3
     assert max(np.prod(shape) for shape in blocks) * 4 < 0.1 * 2**20
+
+
+def test_byte_order_is_not_a_dtype():
+    transformer = ConvFeatures(3, random_state=0).fit(IMAGES)
+    swapped = transformer.transform(IMAGES.astype(">f4"))
+    assert swapped.dtype == np.float32
+    np.testing.assert_array_equal(swapped, transformer.transform(IMAGES))
+
+
+@pytest.mark.parametrize("parameters", [
+    {"kernels": "kmeans"}, {"kernels": "kmeans", "pool": None},
+    {"kernels": "kmeans", "activation": "triangle", "pool": None}, {"pool_size": "global"}])
+def test_memory_of_one_large_image_is_what_was_estimated(parameters):
+    import tracemalloc
+
+    image = RNG.normal(size=(1, 400, 400, 2)).astype(np.float32)
+    transformer = ConvFeatures(8, random_state=0, working_memory=2, n_threads=1, **parameters)
+    transformer.fit(image[:, :50, :50] if parameters.get("pool_size") else image)
+    transformer.transform(image)
+    assert transformer._layer._block_rows((1500, 1500, 2), 1, BLOCK_BYTES) > 2
+    tracemalloc.start()
+    features = transformer.transform(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert features.nbytes <= peak <= transformer.estimate_memory(image.shape) + 2**20
 
 
 def test_estimate_memory_counts_the_result_and_the_blocks():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from convlib import ConvFeatures
 
@@ -23,7 +24,7 @@ REFUSED = [
     ({"kernels": np.ones((3, 3, 2, 4)), "n_kernels": 5}, ValueError, "n_kernels=5 does not agree"),
     ({"kernels": np.ones((3, 3, 2, 4)), "kernel_size": 5}, ValueError, "kernel_size=5 does not"),
     ({"kernels": "pca", "n_kernels": 19}, ValueError, "at most 18 kernels"),
-    ({"kernels": "kmeans", "n_kernels": 1000}, ValueError, "n_samples=.* n_clusters=1000"),
+    ({"kernels": "kmeans", "n_kernels": 1000}, ValueError, "at least 1000 patches of"),
     ({"stride": 0}, ValueError, "stride must be"),
     ({"stride": (1, 2, 3)}, ValueError, "stride must be"),
     ({"stride": "1"}, TypeError, "stride must be"),
@@ -42,6 +43,7 @@ REFUSED = [
     ({"pool_size": "whole"}, ValueError, "pool_size must be one of 'global'"),
     ({"pool_size": 0}, ValueError, "pool_size must be"),
     ({"pool_size": 9}, ValueError, "no window fits .* size 8"),
+    ({"pool_stride": -3, "pool_size": "global"}, ValueError, "pool_stride must be"),
     ({"pool_stride": 0}, ValueError, "pool_stride must be"),
     ({"pool_stride": 1.5}, TypeError, "pool_stride must be"),
     ({"output": "tensor"}, ValueError, "output must be one of 'flat', 'maps'"),
@@ -117,3 +119,51 @@ def test_a_refused_fit_leaves_nothing_half_fitted():
     with pytest.raises(ValueError, match="no window fits"):
         transformer.fit(IMAGES)
     assert not hasattr(transformer, "kernels_")
+
+
+def test_a_refused_refit_leaves_the_first_fit():
+    transformer = ConvFeatures(3, random_state=0).fit(IMAGES)
+    features = transformer.transform(IMAGES)
+    transformer.set_params(working_memory=-1)
+    with pytest.raises(ValueError, match="working_memory must be positive"):
+        transformer.fit(IMAGES[:, :4])
+    transformer.set_params(working_memory=None)
+    assert transformer.n_features_in_ == 8 * 7 * 2
+    np.testing.assert_array_equal(transformer.transform(IMAGES), features)
+
+
+def test_a_refused_first_fit_is_no_fit():
+    transformer = ConvFeatures(4)
+    with pytest.raises(ValueError, match="no window fits"):
+        transformer.fit(np.ones((3, 1, 1)))
+    with pytest.raises(NotFittedError):
+        transformer.transform(np.ones((3, 8, 8)))
+
+
+@pytest.mark.parametrize("kernels", ["kmeans", "pca"])
+def test_one_patch_teaches_nothing(kernels):
+    with pytest.raises(ValueError, match="learns from at least 2 patches"):
+        ConvFeatures(1, kernels=kernels, padding="valid", pool=None).fit(np.ones((1, 3, 3)))
+
+
+def test_masks_and_dates_are_refused():
+    transformer = ConvFeatures(3, random_state=0, pool_size="global").fit(IMAGES)
+    masked = np.ma.masked_less(IMAGES, 0)
+    with pytest.raises(TypeError, match="X must be an array without a mask"):
+        transformer.transform(masked)
+    with pytest.raises(TypeError, match=r"X\[0\] must be an array without a mask"):
+        transformer.transform([masked[0], IMAGES[1, :5]])
+    with pytest.raises(TypeError, match="X must hold bool, integers or real numbers"):
+        transformer.transform((100 * IMAGES).astype("m8[s]"))
+
+
+def test_empty_axes_are_refused():
+    with pytest.raises(ValueError, match="X must not have an empty axis"):
+        ConvFeatures().fit(IMAGES[..., :0])
+
+
+def test_verbose_may_be_a_bool(capsys):
+    ConvFeatures(2, verbose=True).fit_transform(IMAGES)
+    assert "6 of 6 images" in capsys.readouterr().out
+    ConvFeatures(2, verbose=False).fit_transform(IMAGES)
+    assert not capsys.readouterr().out

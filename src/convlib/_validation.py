@@ -234,6 +234,7 @@ def numeric_array(name, value):
 
 def result_dtype(dtype):
     """Return the dtype in which images of `dtype` are computed."""
+    dtype = dtype.newbyteorder("=")
     if dtype in (np.float32, np.float64):
         return dtype
     return np.dtype(np.float32) if dtype.itemsize <= 2 else np.dtype(np.float64)

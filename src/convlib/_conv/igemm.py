@@ -86,6 +86,7 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     n_blocks = len(images) * problem.groups
     n_blocks *= prod(-(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
     n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)
+    n_threads = min(n_threads, n_blocks * n_parts)
     conv_igemm.conv(
         images, prepared, out, problem.geometry(first), layout.axes, layout.taps,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
@@ -132,8 +133,9 @@ def blocking(problem):
         rows = min(block_height(problem, values // across.count), BLOCK_PIXELS // across.block)
         down = band_axis(problem, 1, even(height, max(1, rows)))
         band, pixels = down.count * across.count, down.block * across.block
-        # Where no band fits, the smallest that still feeds a whole tile of the product.
-        score = (0, min(pixels, 8), -band) if band > values else (1, 8, -band / pixels)
+        # A block must feed a whole tile of the product first; then its band should fit.
+        fits = band <= values
+        score = (min(pixels, 8), fits, -band / pixels if fits else -band)
         if best is None or score > best[0]:
             best = score, (depth, down, across)
     return best[1]

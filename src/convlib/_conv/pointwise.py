@@ -50,6 +50,7 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     block = min(BLOCK, max(1, n_pixels))
     n_blocks = -(-n_pixels // block)
     n_parts = panels.n_parts(problem, block, n_blocks * problem.groups, n_threads)
+    n_threads = min(n_threads, n_blocks * problem.groups * n_parts)
     conv_pointwise.conv(
         images, prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
         block, n_parts, np.empty(problem.group_size, np.intp),

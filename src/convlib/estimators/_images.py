@@ -34,13 +34,27 @@ def is_ragged(X):
     return len({tuple(image.shape) for image in X}) > 1
 
 
+def refuse_masked(name, X):
+    """Refuse masked arrays, whose mask would be lost."""
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask; got a masked array")
+
+
+def refuse_dtype(name, X):
+    """Refuse what is not real numbers, such as dates."""
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold bool, integers or real numbers; got {X.dtype}")
+
+
 def as_images(estimator, X, rank, image_shape, reset):
     """Return X, flat or of any shape that `rank` allows, as `Images`."""
+    refuse_masked("X", X)
     if len(getattr(X, "shape", ())) > 2 or (isinstance(X, (list, tuple)) and np.ndim(X) > 2):
         X = validate_data(estimator, X, dtype="numeric", allow_nd=True, ensure_2d=False,
                           reset=reset)
     else:
         X = validate_data(estimator, X, dtype="numeric", reset=reset)
+    refuse_dtype("X", X)
     shape = sample_shape(X.shape[1:], rank, image_shape)
     if reset:
         estimator.n_features_in_ = prod(shape)
@@ -51,8 +65,10 @@ def as_ragged_images(X, rank):
     """Return a list of `Images`, one for each image of the list X."""
     images = []
     for number, image in enumerate(X):
+        refuse_masked(f"X[{number}]", image)
         array = check_array(image, dtype="numeric", allow_nd=True, ensure_2d=False,
                             input_name=f"X[{number}]")
+        refuse_dtype(f"X[{number}]", array)
         shape = sample_shape(array.shape, rank, None)
         images.append(Images(array[np.newaxis], shape))
     channels = {image.shape[-1] for image in images}
@@ -63,6 +79,8 @@ def as_ragged_images(X, rank):
 
 def sample_shape(shape, rank, image_shape):
     """Return the shape (*size, channels) of samples that come in `shape`."""
+    if min(shape) < 1:
+        raise ValueError(f"X must not have an empty axis; its samples have shape {tuple(shape)}")
     expected = f"(n_images, {AXES[rank - 1]}) or (n_images, {AXES[rank - 1]}, channels)"
     if image_shape is not None:
         wanted = full_shape(image_shape, rank)

@@ -101,6 +101,12 @@ def learn(name, images, kernel_size, n_kernels, dilation, groups, normalize, sca
     if normalize or name != "random":
         patches = scale * sample_patches(images, kernel_size, dilation, random_state)
         patches = patches.reshape(len(patches), -1, groups, channels)
+    needed = max(2, n_kernels // groups if name == "kmeans" else 2)
+    if name != "random" and len(patches) < needed:
+        raise ValueError(
+            f"kernels={name!r} with n_kernels={n_kernels} learns from at least {needed} patches "
+            f"of {tuple(kernel_size)}; X has {len(patches)}, n_samples={sum(map(len, images))}"
+        )
     if normalize:
         epsilon = contrast_epsilon(patches)
     columns = []

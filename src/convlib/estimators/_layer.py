@@ -31,8 +31,11 @@ class Contrast:
 
     def operand(self, images):
         """Return images and their squares, side by side, in float64."""
-        values = images.astype(np.float64)
-        return np.concatenate([values, values * values], axis=-1)
+        channels = images.shape[-1]
+        operand = np.empty((*images.shape[:-1], 2 * channels))
+        operand[..., :channels] = images
+        np.square(operand[..., :channels], out=operand[..., channels:])
+        return operand
 
     def normalize(self, operand, maps, first, n_threads):
         """Turn inner products into responses to normalised windows, in place."""
@@ -109,20 +112,29 @@ class Layer:
         """Return the bytes that `run` allocates for blocks of `n_images` images."""
         n = self.block_images(image_shape, n_images, budget)
         rows = self._block_rows(image_shape, n, budget)
-        maps = self.maps_shape(image_shape)
-        return n * (self._operand_bytes(image_shape) + rows * self._row_bytes(maps))
+        n_bytes = self._operand_bytes(image_shape)
+        if self.pool is not None or self.contrast is not None or self.triangle is not None:
+            n_bytes += rows * self._row_bytes(self.maps_shape(image_shape))
+        return n * n_bytes
 
     def run(self, images, out, budget, n_threads):
         """Write the features of a block of images to `out`, (n_images, *output_shape)."""
         operand = None if self.contrast is None else self.contrast.operand(images)
-        if self.pool is None:
-            self._convolve(images, operand, out, 0, n_threads)
-            return
         rows = self._block_rows(images.shape[1:], len(images), budget)
-        if self.pool_size == "global":
+        if self.pool is None:
+            self._run_maps(images, operand, out, rows, n_threads)
+        elif self.pool_size == "global":
             self._run_global(images, operand, out, rows, n_threads)
         else:
             self._run_windows(images, operand, out, rows, n_threads)
+
+    def _run_maps(self, images, operand, out, rows, n_threads):
+        for first in range(0, out.shape[1], rows):
+            part = out[:, first:first + rows]
+            target = part if part.flags.c_contiguous else np.empty(part.shape, self.dtype)
+            self._convolve(images, operand, target, first, n_threads)
+            if target is not part:
+                part[...] = target
 
     def _run_global(self, images, operand, out, rows, n_threads):
         maps = self.maps_shape(images.shape[1:])
@@ -186,10 +198,12 @@ class Layer:
     def _block_rows(self, image_shape, n_images, budget):
         """Return how many rows of the maps are computed at a time."""
         maps = self.maps_shape(image_shape)
-        if self.pool is None:
+        if self.pool is None and self.contrast is None and self.triangle is None:
             return maps[0]
-        left = budget - n_images * self._operand_bytes(image_shape)
-        least = 1 if self.pool_size == "global" else self.pool_size[0]
+        # One large image leaves no room beside it: its maps get some all the same, since strips
+        # of single rows are slow.
+        left = max(budget - n_images * self._operand_bytes(image_shape), budget // 4)
+        least = 1 if self.pool is None or self.pool_size == "global" else self.pool_size[0]
         return int(np.clip(left // (n_images * self._row_bytes(maps)), least, maps[0]))
 
 

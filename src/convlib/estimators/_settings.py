@@ -107,7 +107,7 @@ def _checked_kernels(parameters):
     kernels = check.kernel_array("kernels", kernels)
     if not np.isfinite(kernels).all():
         raise ValueError("kernels must be finite")
-    if kernel_size != kernels.shape[:-2] and size != DEFAULT_KERNEL_SIZE:
+    if kernel_size != kernels.shape[:-2] and check.as_int(size) != DEFAULT_KERNEL_SIZE:
         raise ValueError(
             f"kernel_size={size} does not agree with kernels of shape {kernels.shape}")
     if n_kernels not in (kernels.shape[-1], DEFAULT_N_KERNELS):
@@ -120,14 +120,16 @@ def _checked_pool(parameters, rank):
     """Return pool, pool size and pool stride."""
     pool, size = parameters["pool"], parameters["pool_size"]
     pool = check.choice("pool", pool, (None, *dict.fromkeys((*WINDOW_KINDS, *GLOBAL_KINDS))))
+    stride = parameters["pool_stride"]
+    if stride is not None:
+        stride = check.axis_ints("pool_stride", stride, rank, 1)
     if isinstance(size, str):
         check.choice("pool_size", size, ("global",))
         if pool is not None:
             check.choice("pool", pool, GLOBAL_KINDS)
         return pool, "global", None
     size = check.axis_ints("pool_size", size, rank, 1)
-    stride = parameters["pool_stride"]
-    stride = size if stride is None else check.axis_ints("pool_stride", stride, rank, 1)
+    stride = size if stride is None else stride
     if pool is not None and pool not in WINDOW_KINDS:
         raise ValueError(f"pool={pool!r} needs pool_size='global'; got pool_size={size}")
     return pool, size, stride

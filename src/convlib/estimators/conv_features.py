@@ -165,24 +165,14 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         self : ConvFeatures
             The fitted transformer.
         """
-        settings = checked_settings(self.get_params(deep=False))
-        check.choice("output", self.output, ("flat", "maps"))
-        check.integer("verbose", self.verbose, 0)
-        check.threads(self.n_threads)
-        images = self._images(X, settings.rank, reset=True)
-        self.input_shape_ = images[0].shape
-        self.n_features_in_ = prod(self.input_shape_)
-        settings.check_channels(self.input_shape_[-1])
-        self._learnt = settings.learn(images, check_random_state(self.random_state))
-        self._layer = settings.layer(self._learnt, self.input_shape_, images[0].dtype)
-        self._budget(self._layer)  # refuses a wrong working_memory
-        for image in images:
-            self._layer.output_shape(image.shape)  # refuses kernels and windows that do not fit
-        self.kernels_ = self._learnt.kernels.astype(images[0].dtype)
-        self.bias_ = self._learnt.bias.astype(images[0].dtype)
-        self.epsilon_ = self._learnt.epsilon
-        self._settings = settings
-        return self
+        before = vars(self).copy()
+        try:
+            return self._fit(X)
+        except BaseException:
+            # A refused fit leaves what was there before it.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     def transform(self, X):
         """Return the features of images.
@@ -289,6 +279,27 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
         return tags
+
+    def _fit(self, X):
+        settings = checked_settings(self.get_params(deep=False))
+        check.choice("output", self.output, ("flat", "maps"))
+        if not isinstance(self.verbose, bool):
+            check.integer("verbose", self.verbose, 0)
+        check.threads(self.n_threads)
+        images = self._images(X, settings.rank, reset=True)
+        self.input_shape_ = images[0].shape
+        self.n_features_in_ = prod(self.input_shape_)
+        settings.check_channels(self.input_shape_[-1])
+        self._learnt = settings.learn(images, check_random_state(self.random_state))
+        self._layer = settings.layer(self._learnt, self.input_shape_, images[0].dtype)
+        self._budget(self._layer)  # refuses a wrong working_memory
+        for image in images:
+            self._layer.output_shape(image.shape)  # refuses kernels and windows that do not fit
+        self.kernels_ = self._learnt.kernels.astype(images[0].dtype)
+        self.bias_ = self._learnt.bias.astype(images[0].dtype)
+        self.epsilon_ = self._learnt.epsilon
+        self._settings = settings
+        return self
 
     def _images(self, X, rank, reset):
         """Return X as a list of `Images`: one, or one for each image where sizes differ."""
