@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import convlib as cl
-from convlib._conv._settings import spare_tiles
+from convlib._conv.panels import spare_tiles
 from convlib._native import conv_pointwise, cpu
 
 DEPTHS = (64, 288, 576, 2304)

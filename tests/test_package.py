@@ -128,6 +128,7 @@ def test_tier_follows_the_environment():
     code = "from convlib._native import cpu; print(cpu.tier())"
     assert run(code, CONVLIB_TIER="baseline").stdout.split() == ["baseline"]
     assert cpu.tier() == os.environ.get("CONVLIB_TIER", cpu.tier())
+    assert run(code).stdout.split() == [cpu.tier()]
 
 
 def test_unknown_tier_is_refused():

@@ -49,14 +49,20 @@ def integer(name, value, minimum):
     return number
 
 
+def real_number(name, value, allowed):
+    """Return `value`, a number of any kind but bool and complex, as a float."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(_refusal(name, allowed, value))
+    return float(value)
+
+
 def positive_number(name, value):
     """Return `value`, a finite number above zero, as a float."""
     allowed = "a finite number above 0"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(_refusal(name, allowed, value))
-    if not 0 < value < float("inf"):
+    number = real_number(name, value, allowed)
+    if not 0 < number < float("inf"):
         raise ValueError(_refusal(name, allowed, value))
-    return float(value)
+    return number
 
 
 def axis_ints(name, value, rank, minimum):
@@ -175,29 +181,24 @@ def images_array(name, images, rank):
         hint = f"; for one image pass {name}[np.newaxis]" if array.ndim == rank + 1 else ""
         allowed = f"an array of shape (n_images, {axes}, channels) for a kernel of rank {rank}"
         raise ValueError(_refusal(name, allowed, array) + hint)
-    if min(array.shape[1:]) < 1:
-        raise ValueError(_refusal(name, "an array of which only the first axis is empty", array))
-    return array.astype(result_dtype(array.dtype), copy=False)
+    return _batch(name, array, "channels")
 
 
 def batch_array(name, value, last="channels"):
     """Return `value` as an array of 1 to 3 spatial axes, in the dtype that results have."""
     array = numeric_array(name, value)
-    allowed = f"an array of shape (n_images, *size, {last}) with 1 to 3 axes in size"
     if not 3 <= array.ndim <= 5:
+        allowed = f"an array of shape (n_images, *size, {last}) with 1 to 3 axes in size"
         raise ValueError(_refusal(name, allowed, array))
+    return _batch(name, array, last)
+
+
+def _batch(name, array, last):
+    """Return an array of (n_images, *size, last) in the dtype that results have."""
     if min(array.shape[1:]) < 1:
-        raise ValueError(_refusal(name, f"{allowed}, of which only the first is empty", array))
+        refusal = _refusal(name, "an array of which only the first axis is empty", array)
+        raise ValueError(f"{refusal}; the axes are (n_images, *size, {last})")
     return array.astype(result_dtype(array.dtype), copy=False)
-
-
-def images_of_any_rank(name, images):
-    """Return `images` as an array of 1 to 3 spatial axes, in the dtype that results have."""
-    array = numeric_array(name, images)
-    if not 3 <= array.ndim <= 5:
-        allowed = "an array of shape (n_images, *size, channels) with 1 to 3 axes in size"
-        raise ValueError(_refusal(name, allowed, array))
-    return images_array(name, array, array.ndim - 2)
 
 
 def index_array(name, indices, shape, n_pixels):

@@ -1,7 +1,7 @@
 """direct: the definition, summed in double precision. Slow, and accepts everything."""
 
-from convlib._conv._settings import ACTIVATION_CODES, MODE_CODES
 from convlib._native import conv_direct
+from convlib._terms import ACTIVATION_CODES, MODE_CODES
 from convlib._threads import thread_count
 
 MACS_PER_SECOND = 0.3e9

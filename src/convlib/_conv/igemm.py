@@ -6,16 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib._conv import panels
-from convlib._conv._settings import (
-    ACTIVATION_CODES,
-    CALL_SECONDS,
-    COPIED_BYTES,
-    MODE_CODES,
-    macs_per_second,
-    padded_macs,
-    spare_tiles,
-)
 from convlib._native import conv_igemm
+from convlib._terms import ACTIVATION_CODES, CALL_SECONDS, COPIED_BYTES, MODE_CODES, even
 from convlib._threads import thread_count
 
 BAND_BYTES = 256 * 1024    # stays in the second-level cache beside a panel
@@ -54,7 +46,7 @@ def refuse(problem):
 def cost(problem, packed):
     """Return the predicted seconds for one image."""
     copied = prod(problem.image_size) * problem.in_channels * problem.itemsize
-    seconds = CALL_SECONDS + padded_macs(problem) / macs_per_second(problem)
+    seconds = CALL_SECONDS + panels.product_seconds(problem)
     seconds += 1.5 * copied / COPIED_BYTES
     return seconds if packed else seconds + panels.pack_seconds(problem)
 
@@ -93,7 +85,7 @@ def run(problem, layout, prepared, images, out, first, n_threads):
         problem.group_size, pitch(problem), n_parts, np.empty(problem.depth, np.intp),
         np.empty((n_threads, layout.values), problem.dtype),
         np.empty((n_threads, 2 * layout.pixels), np.intp),
-        spare_tiles(n_threads, problem.dtype),
+        panels.spare_tiles(n_threads, problem.dtype),
     )
 
 
@@ -145,9 +137,3 @@ def block_height(problem, rows):
     """Return the outputs down a block whose band has at most `rows` rows."""
     reach = (problem.kernel_size[1] - 1) * problem.dilation[1]
     return (rows - 1 - reach) // problem.stride[1] + 1
-
-
-def even(size, wanted):
-    """Return the length of parts of `size` that are about equal and at most `wanted` long."""
-    n = -(-size // wanted)
-    return -(-size // n)

@@ -1,12 +1,27 @@
-"""Kernels packed for the product: `pointwise` and `igemm` prepare them the same way."""
+"""The product of `pointwise` and `igemm`: kernels packed the same way, and what it costs."""
 
 import numpy as np
 
-from convlib._conv._settings import COPIED_BYTES, lanes
+from convlib._native import cpu
 from convlib._native import panels as native
+from convlib._terms import COPIED_BYTES, lanes
 from convlib._threads import thread_count
 
-TASK_MACS = 16e6    # about 200 us
+TASK_MACS = 16e6       # about 200 us
+FLOAT32_MACS = 80e9    # predicted multiply-adds a second of one thread
+
+
+def product_seconds(problem):
+    """Return the predicted time for an image on one thread; each group fills whole vectors."""
+    width = lanes(problem.dtype)
+    padded = -(-problem.group_out // width) * width * problem.groups
+    speed = FLOAT32_MACS if problem.dtype == "float32" else FLOAT32_MACS / 2
+    return problem.n_macs // problem.out_channels * padded / speed
+
+
+def spare_tiles(n_threads, dtype):
+    """Return room for one product tile per thread."""
+    return np.empty((n_threads, cpu.max_rows() * 2 * lanes(dtype)), dtype)
 
 
 def panel_bytes(problem):

@@ -5,14 +5,8 @@ from math import prod
 import numpy as np
 
 from convlib._conv import panels
-from convlib._conv._settings import (
-    ACTIVATION_CODES,
-    CALL_SECONDS,
-    macs_per_second,
-    padded_macs,
-    spare_tiles,
-)
 from convlib._native import conv_pointwise
+from convlib._terms import ACTIVATION_CODES, CALL_SECONDS
 from convlib._threads import thread_count
 
 BLOCK = 256    # output pixels of a task
@@ -27,7 +21,7 @@ def refuse(problem):
 
 def cost(problem, packed):
     """Return the predicted seconds for one image."""
-    seconds = CALL_SECONDS + padded_macs(problem) / macs_per_second(problem)
+    seconds = CALL_SECONDS + panels.product_seconds(problem)
     return seconds if packed else seconds + panels.pack_seconds(problem)
 
 
@@ -54,5 +48,5 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     conv_pointwise.conv(
         images, prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
         block, n_parts, np.empty(problem.group_size, np.intp),
-        np.empty((n_threads, 2 * block), np.intp), spare_tiles(n_threads, problem.dtype),
+        np.empty((n_threads, 2 * block), np.intp), panels.spare_tiles(n_threads, problem.dtype),
     )

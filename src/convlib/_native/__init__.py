@@ -6,12 +6,16 @@ product.pxd     tiles of gathered rows times panels, shared by the feeders
 conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
 conv_direct     plain loops, any problem
+geometry.pxd    what these three are told of each axis
+border.pxd      which pixel stands outside the image; copies rows with their padding
+contrast        inner products with windows that are normalised
 patches         im2col and its adjoint
 pool            windows: maximum, mean, norm; pool_values.pxd what they do to values
 pool_indices    maxima with their places, and the way back
 global_pool     statistics of whole images, in as many calls as one likes
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks
+omp.pxd         OpenMP and subnormal numbers; types.pxd the names of C types
 c/              the inner loops, compiled once per instruction set
 """
 

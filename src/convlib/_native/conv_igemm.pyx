@@ -10,6 +10,7 @@ from libc.string cimport memset
 
 from .border cimport border_index, fill_row
 from .cpu cimport kernels, microkernels
+from .geometry cimport FIRST, PAD, STRIDE
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport multiply_panels, n_lanes
 from .types cimport intp_t, real
@@ -20,13 +21,6 @@ cdef enum:
     COUNT = 1    # input pixels of a band
     STEP = 2     # pixels of the image between neighbours in the band
     SHIFT = 3    # pixels of the band between neighbouring outputs
-
-# Columns of `geometry`.
-cdef enum:
-    STRIDE = 0
-    DILATION = 1
-    PAD = 2
-    FIRST = 3
 
 
 def conv(

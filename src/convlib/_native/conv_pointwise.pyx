@@ -5,6 +5,7 @@ A task is a run of output pixels and a part of the panels.
 from cython.parallel cimport parallel, prange
 
 from .cpu cimport kernels, microkernels
+from .geometry cimport FIRST, STRIDE
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport multiply_panels, n_lanes
 from .types cimport intp_t, real
@@ -65,7 +66,7 @@ cdef inline void gather(
     cdef:
         intp_t x = first % out.shape[3]
         intp_t line = first // out.shape[3]
-        intp_t step = geometry[2, 0] * images.strides[3]
+        intp_t step = geometry[2, STRIDE] * images.strides[3]
         intp_t i = 0
         intp_t k, y, z, image, length
         const char* pixel
@@ -77,8 +78,9 @@ cdef inline void gather(
         image = line // (out.shape[2] * out.shape[1])
         length = min(n - i, out.shape[3] - x)
         pixel = <const char*> &images[
-            image, (geometry[0, 3] + z) * geometry[0, 0], (geometry[1, 3] + y) * geometry[1, 0],
-            (geometry[2, 3] + x) * geometry[2, 0], channel]
+            image, (geometry[0, FIRST] + z) * geometry[0, STRIDE],
+            (geometry[1, FIRST] + y) * geometry[1, STRIDE],
+            (geometry[2, FIRST] + x) * geometry[2, STRIDE], channel]
         out_pixel = &out[image, z, y, x, out_channel]
         for k in range(length):
             rows[i + k] = <const real*> (pixel + k * step)

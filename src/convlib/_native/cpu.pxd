@@ -6,8 +6,6 @@ from .types cimport float32_t, float64_t, intp_t
 cdef extern from "microkernels.h":
     int REDUCE_MAX
     int REDUCE_SUM
-    int STATISTIC_MOMENTS
-    int STATISTIC_LANES
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows

@@ -55,10 +55,7 @@ def as_images(estimator, X, rank, image_shape, reset):
     else:
         X = validate_data(estimator, X, dtype="numeric", reset=reset)
     refuse_dtype("X", X)
-    shape = sample_shape(X.shape[1:], rank, image_shape)
-    if reset:
-        estimator.n_features_in_ = prod(shape)
-    return Images(X, shape)
+    return Images(X, sample_shape(X.shape[1:], rank, image_shape))
 
 
 def as_ragged_images(X, rank):

@@ -9,8 +9,8 @@ from math import prod
 
 import numpy as np
 
-from convlib._conv._settings import ACTIVATION_CODES
 from convlib._native import contrast as native_contrast
+from convlib._terms import ACTIVATION_CODES
 from convlib._threads import thread_count
 from convlib.ops import pool as pooling
 from convlib.ops.conv import PackedKernel, pack_kernel

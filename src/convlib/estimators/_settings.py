@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from numbers import Real
 
 import numpy as np
 
@@ -137,18 +136,16 @@ def _checked_pool(parameters, rank):
 
 def _factor(name, value):
     """Return `value` as a finite float other than zero."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number or None; got {value!r}")
-    if not isfinite(value) or value == 0:
+    number = check.real_number(name, value, "a number or None")
+    if not isfinite(number) or number == 0:
         raise ValueError(f"{name} must be finite and not zero; got {value!r}")
-    return float(value)
+    return number
 
 
 def memory_bytes(working_memory, default):
     """Return `working_memory`, MiB or None for `default`, in bytes."""
     value = default if working_memory is None else working_memory
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"working_memory must be a number of MiB or None; got {value!r}")
-    if not value > 0:
+    number = check.real_number("working_memory", value, "a number of MiB or None")
+    if not number > 0:
         raise ValueError(f"working_memory must be positive; got {value!r}")
-    return value * 2**20
+    return number * 2**20

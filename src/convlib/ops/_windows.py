@@ -6,8 +6,9 @@ from math import gcd, prod
 
 import numpy as np
 
-from convlib._native import cpu, pool, pool_indices
+from convlib._native import pool, pool_indices
 from convlib._problem import five_axes
+from convlib._terms import CALL_SECONDS, even, lanes
 from convlib._threads import thread_count
 
 # As in _native/pool.pyx.
@@ -22,7 +23,6 @@ RUN_VALUES = 2048          # outputs of a task that also finds places
 MOST_PLACES = 1024         # taps of a window that is searched as it stands
 
 # Predicted speed of one thread, to decide whether a second one pays.
-CALL_SECONDS = 5e-6
 READ_BYTES = 20e9          # values that go into a sum or a maximum, bytes a second
 POWER_SECONDS = 10e-9      # of a general power
 
@@ -63,7 +63,7 @@ class PoolProblem:
         _, n_rows, taps = self.size
         stride = self.stride[2]
         wide = taps > FEW_TAPS
-        if channels < lanes(self):
+        if channels < lanes(self.dtype):
             return FOLD if wide else STREAM
         # Values read and written for one output: all the window, or lines of reduced rows first.
         if not self.fold_rows() and n_rows * taps <= stride * (n_rows + 1) + taps:
@@ -96,11 +96,6 @@ class PoolProblem:
             for bound in bounds
         )
         return reached - skipped
-
-
-def lanes(problem):
-    """Return the values of a vector in the tier in use."""
-    return cpu.lanes(problem.dtype == "float64")
 
 
 def run_ends(counts):
@@ -152,7 +147,7 @@ def run_indices(problem, images, out, indices, n_threads):
     is_dense = rows_are_dense(images)
     n_taps, n_rows = prod(problem.size), prod(problem.size[:2])
     # The tables of a window are short, or not made.
-    by_windows = is_dense and channels >= lanes(problem) and n_taps <= MOST_PLACES
+    by_windows = is_dense and channels >= lanes(problem.dtype) and n_taps <= MOST_PLACES
     if not by_windows:
         n_taps = n_rows = 1
     width = min(out.shape[3], max(1, RUN_VALUES // channels))
@@ -225,12 +220,6 @@ def row_step(problem, height):
     stride = problem.stride[1] if height > 1 else 0
     dilation = problem.dilation[1] if problem.size[1] > 1 else 0
     return gcd(stride, dilation) or 1
-
-
-def even(size, wanted):
-    """Return the length of parts of `size` that are about equal and at most `wanted` long."""
-    n = -(-size // wanted)
-    return -(-size // n)
 
 
 def seconds(problem, output_size):

@@ -339,7 +339,7 @@ def _refuse_settings(given):
 
 @lru_cache(maxsize=1024)
 def _plan(image_shape, kernel_shape, dtype, settings, packed):
-    """Return problem, algorithm and layout of a call; the one cache of the library."""
+    """Return problem, algorithm and layout of a call, for which alone they are settled."""
     *size, in_channels = image_shape
     *kernel_size, group_size, out_channels = kernel_shape
     size, kernel_size = tuple(size), tuple(kernel_size)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._conv._settings import COPIED_BYTES, MODE_CODES
 from convlib._native import patches
 from convlib._problem import five_axes, three
+from convlib._terms import COPIED_BYTES, MODE_CODES
 from convlib._threads import thread_count
 from convlib.shapes import output_size, padding_pairs
 

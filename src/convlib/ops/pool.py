@@ -263,7 +263,7 @@ def global_pool(images, kind, keepdims=False, *, n_threads=None):
     """
     kind = check.choice("kind", kind, GLOBAL_KINDS)
     keepdims = check.flag("keepdims", keepdims)
-    images = check.images_of_any_rank("images", images)
+    images = check.batch_array("images", images)
     n_threads = check.threads(n_threads)
     n_images, *size, channels = images.shape
     state = GlobalState(kind, n_images, channels)
@@ -317,7 +317,7 @@ def max_unpool(pooled, indices, output_shape, *, n_threads=None):
     >>> cl.max_unpool(maxima, indices, 4)[0, :, 0]
     array([0., 5., 0., 3.])
     """
-    pooled = check.images_of_any_rank("pooled", pooled)
+    pooled = check.batch_array("pooled", pooled)
     size = check.axis_ints("output_shape", output_shape, pooled.ndim - 2, 1)
     shape = (len(pooled), *size, pooled.shape[-1])
     check.countable(shape, pooled.dtype)
@@ -339,7 +339,7 @@ def window_problem(kind, image_size, size, stride, dtype):
 
 def _checked(images, size, stride, padding, dilation, ceil_mode, kind, **more):
     """Return the images and the problem of a call."""
-    images = check.images_of_any_rank("images", images)
+    images = check.batch_array("images", images)
     rank = images.ndim - 2
     size = check.axis_ints("size", size, rank, 1)
     settings = (

@@ -1,0 +1,23 @@
+"""Words and numbers that the rooms above the compiled kernels share."""
+
+from convlib._native import cpu
+from convlib._validation import ACTIVATIONS, PADDING_MODES
+
+# What the kernels call the settings; as in _native/border.pxd and _native/c/microkernels.h.
+MODE_CODES = {mode: code for code, mode in enumerate(PADDING_MODES)}
+ACTIVATION_CODES = {None: 0} | {name: code for code, name in enumerate(ACTIVATIONS, 1)}
+
+# Predicted speeds of one thread.
+CALL_SECONDS = 5e-6      # of any call
+COPIED_BYTES = 8e9       # bands, panels and patches, bytes a second
+
+
+def lanes(dtype):
+    """Return the values of a vector in the tier in use."""
+    return cpu.lanes(dtype == "float64")
+
+
+def even(size, wanted):
+    """Return the length of parts of `size` that are about equal and at most `wanted` long."""
+    n = -(-size // wanted)
+    return -(-size // n)
