@@ -41,7 +41,7 @@ def test_every_algorithm_packs(tier, dtype):
         packed = cl.pack_kernel(kernel, (9, 8, 4), bias, **form)
         assert packed.algorithm == algorithm
         outs = [cl.conv(images, packed, n_threads=n) for n in (1, 2, 3, 8)]
-        solution.check(outs[0], dtype)
+        solution.check(outs[0], dtype, algorithm)
         assert all(same_bits(out, outs[0]) for out in outs)
         parts = [cl.conv(part, packed) for part in np.split(images, [1, 3])]
         assert same_bits(np.concatenate(parts), outs[0])
@@ -55,7 +55,7 @@ def test_1x1_packs_in_every_algorithm(tier, rank):
     for algorithm in able(images.shape[1:], kernel.shape, groups=2):
         packed = cl.pack_kernel(kernel, images.shape[1:], groups=2, algorithm=algorithm,
                                 dtype="float64")
-        solution.check(cl.conv(images, packed), "float64")
+        solution.check(cl.conv(images, packed), "float64", algorithm)
 
 
 def test_any_other_size_keeps_the_algorithm(tier):
@@ -64,7 +64,8 @@ def test_any_other_size_keeps_the_algorithm(tier):
     for size in ((1, 1), (3, 17), (40, 2)):
         images = sample((2, *size, 4))
         out = cl.conv(images, packed)
-        reference.Solution(images, kernel, bias, **SETTINGS).check(out, "float64")
+        reference.Solution(images, kernel, bias, **SETTINGS).check(
+            out, "float64", packed.algorithm)
         assert packed.output_shape((*size, 4)) == out.shape[1:]
     assert packed.image_shape == (9, 8, 4)
 

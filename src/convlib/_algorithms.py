@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from convlib._conv import direct, igemm, pointwise
 from convlib._problem import ConvProblem
+from convlib._speeds import predict
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,20 @@ class Algorithm:
 
     name: str
     refuse: Callable     # (problem) -> why it cannot run; "" when it can
-    cost: Callable       # (problem, packed) -> predicted seconds for one image on one thread
+    work: Callable       # (problem, packed) -> amounts of work for one image, see `_speeds`
     grid: Callable       # (problem) -> period of the arithmetic per axis; None: no period
     prepare: Callable    # (problem, kernel, bias, n_threads) -> the kernel in the form `run` takes
     layout: Callable     # (problem) -> what `run` settles once for all calls
     run: Callable        # (problem, layout, prepared, images, out, first, n_threads) -> None
 
+    def cost(self, problem, packed):
+        """Return the predicted seconds for one image on one thread."""
+        return predict(self.name, self.work(problem, packed))
+
 
 # Order breaks ties. The last accepts every problem: it is the slow, obvious one.
 ALGORITHMS = tuple(
-    Algorithm(name, way.refuse, way.cost, way.grid, way.prepare, way.layout, way.run)
+    Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
     for name, way in (("pointwise", pointwise), ("igemm", igemm), ("direct", direct))
 )
 

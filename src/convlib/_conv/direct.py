@@ -1,11 +1,9 @@
 """direct: the definition, summed in double precision. Slow, and accepts everything."""
 
 from convlib._native import conv_direct
+from convlib._speeds import predict
 from convlib._terms import ACTIVATION_CODES, MODE_CODES
 from convlib._threads import thread_count
-
-MACS_PER_SECOND = 0.3e9
-CALL_SECONDS = 50e-6    # more than packing a tiny kernel: batches of tiny images are slow here
 
 
 def refuse(problem):
@@ -13,9 +11,9 @@ def refuse(problem):
     return ""
 
 
-def cost(problem, packed):
-    """Return the predicted seconds for one image."""
-    return CALL_SECONDS + problem.n_macs / MACS_PER_SECOND
+def work(problem, packed):
+    """Return the amounts of work for one image, in the units of `convlib._speeds`."""
+    return {"call": 1, "product": problem.n_macs}
 
 
 def grid(problem):
@@ -35,7 +33,7 @@ def layout(problem):
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
     kernel, bias = prepared
-    n_threads = thread_count(n_threads, len(images) * cost(problem, True))
+    n_threads = thread_count(n_threads, len(images) * predict("direct", work(problem, True)))
     conv_direct.conv(
         images, kernel, bias, out, problem.geometry(first), MODE_CODES[problem.padding_mode],
         problem.groups, ACTIVATION_CODES[problem.activation], n_threads,

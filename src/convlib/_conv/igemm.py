@@ -7,7 +7,8 @@ import numpy as np
 
 from convlib._conv import panels
 from convlib._native import conv_igemm
-from convlib._terms import ACTIVATION_CODES, CALL_SECONDS, COPIED_BYTES, MODE_CODES, even
+from convlib._speeds import predict
+from convlib._terms import ACTIVATION_CODES, MODE_CODES, even
 from convlib._threads import thread_count
 
 BAND_BYTES = 256 * 1024    # stays in the second-level cache beside a panel
@@ -43,12 +44,10 @@ def refuse(problem):
     return ""
 
 
-def cost(problem, packed):
-    """Return the predicted seconds for one image."""
+def work(problem, packed):
+    """Return the amounts of work for one image, in the units of `convlib._speeds`."""
     copied = prod(problem.image_size) * problem.in_channels * problem.itemsize
-    seconds = CALL_SECONDS + panels.product_seconds(problem)
-    seconds += 1.5 * copied / COPIED_BYTES
-    return seconds if packed else seconds + panels.pack_seconds(problem)
+    return {"call": 1, "copy": copied} | panels.work(problem, packed)
 
 
 def grid(problem):
@@ -74,7 +73,7 @@ def layout(problem):
 
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
-    n_threads = thread_count(n_threads, len(images) * cost(problem, True))
+    n_threads = thread_count(n_threads, len(images) * predict("igemm", work(problem, True)))
     n_blocks = len(images) * problem.groups
     n_blocks *= prod(-(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
     n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)

@@ -8,15 +8,13 @@ from convlib._terms import COPIED_BYTES, lanes
 from convlib._threads import thread_count
 
 TASK_MACS = 16e6       # about 200 us
-FLOAT32_MACS = 80e9    # predicted multiply-adds a second of one thread
 
 
-def product_seconds(problem):
-    """Return the predicted time for an image on one thread; each group fills whole vectors."""
-    width = lanes(problem.dtype)
-    padded = -(-problem.group_out // width) * width * problem.groups
-    speed = FLOAT32_MACS if problem.dtype == "float32" else FLOAT32_MACS / 2
-    return problem.n_macs // problem.out_channels * padded / speed
+def work(problem, packed):
+    """Return what product and packing of one image cost; each group fills whole vectors."""
+    vectors = -(-problem.group_out // lanes(problem.dtype)) * problem.groups
+    amounts = {"product": problem.n_macs // problem.out_channels * vectors}
+    return amounts if packed else amounts | {"pack": panel_bytes(problem)}
 
 
 def spare_tiles(n_threads, dtype):
@@ -31,16 +29,11 @@ def panel_bytes(problem):
     return problem.groups * (1 + problem.depth) * channels * problem.itemsize
 
 
-def pack_seconds(problem):
-    """Return the predicted time of packing on one thread."""
-    return 2 * panel_bytes(problem) / COPIED_BYTES
-
-
 def prepare(problem, kernel, bias, n_threads):
     """Return the panels of `kernel`, the bias first."""
     shape = (problem.depth, problem.groups, problem.group_out)
     weights = kernel.reshape(shape).transpose(1, 0, 2)
-    n_threads = thread_count(n_threads, pack_seconds(problem))
+    n_threads = thread_count(n_threads, 2 * panel_bytes(problem) / COPIED_BYTES)
     rows = panel_bytes(problem) // problem.groups // problem.itemsize
     panels = np.empty((problem.groups, rows), problem.dtype)
     native.pack(weights, bias.reshape(problem.groups, problem.group_out), panels, n_threads)

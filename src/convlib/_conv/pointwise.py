@@ -6,7 +6,8 @@ import numpy as np
 
 from convlib._conv import panels
 from convlib._native import conv_pointwise
-from convlib._terms import ACTIVATION_CODES, CALL_SECONDS
+from convlib._speeds import predict
+from convlib._terms import ACTIVATION_CODES
 from convlib._threads import thread_count
 
 BLOCK = 256    # output pixels of a task
@@ -19,10 +20,9 @@ def refuse(problem):
     return "the kernel has more than one tap, or the images are padded"
 
 
-def cost(problem, packed):
-    """Return the predicted seconds for one image."""
-    seconds = CALL_SECONDS + panels.product_seconds(problem)
-    return seconds if packed else seconds + panels.pack_seconds(problem)
+def work(problem, packed):
+    """Return the amounts of work for one image, in the units of `convlib._speeds`."""
+    return {"call": 1} | panels.work(problem, packed)
 
 
 def grid(problem):
@@ -39,7 +39,7 @@ def layout(problem):
 
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
-    n_threads = thread_count(n_threads, len(images) * cost(problem, True))
+    n_threads = thread_count(n_threads, len(images) * predict("pointwise", work(problem, True)))
     n_pixels = prod(out.shape[:4])
     block = min(BLOCK, max(1, n_pixels))
     n_blocks = -(-n_pixels // block)

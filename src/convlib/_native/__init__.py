@@ -7,6 +7,7 @@ conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
 conv_direct     plain loops, any problem
 geometry.pxd    what these three are told of each axis
+band.pxd        the padded input under a block of outputs, copied
 border.pxd      which pixel stands outside the image; copies rows with their padding
 contrast        inner products with windows that are normalised
 patches         im2col and its adjoint

@@ -6,7 +6,7 @@ from cython.parallel cimport parallel, prange
 
 from .border cimport border_index
 from .cpu cimport kernels, microkernels
-from .geometry cimport DILATION, FIRST, PAD, STRIDE
+from .geometry cimport DILATION, input_of
 from .omp cimport flush_denormals, restore_denormals, uint64_t
 from .product cimport activate
 from .types cimport intp_t, real
@@ -79,7 +79,5 @@ cdef inline intp_t source(
 ) noexcept nogil:
     """Return the input coordinate under a tap, -1 for a zero outside."""
     return border_index(
-        (geometry[axis, FIRST] + position) * geometry[axis, STRIDE]
-        + tap * geometry[axis, DILATION] - geometry[axis, PAD],
-        size, mode,
+        input_of(geometry, axis, position) + tap * geometry[axis, DILATION], size, mode,
     )

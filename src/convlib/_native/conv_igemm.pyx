@@ -6,21 +6,13 @@ groups are known to `fill_band` alone. In the band every window is an address pl
 offsets, and the product gathers it without an im2col.
 """
 from cython.parallel cimport parallel, prange
-from libc.string cimport memset
 
-from .border cimport border_index, fill_row
+from .band cimport BLOCK, COUNT, SHIFT, fill_band
 from .cpu cimport kernels, microkernels
-from .geometry cimport FIRST, PAD, STRIDE
+from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport multiply_panels, n_lanes
 from .types cimport intp_t, real
-
-# Columns of `axes`: what `convlib._conv.igemm` decides for each axis.
-cdef enum:
-    BLOCK = 0    # output pixels of a task
-    COUNT = 1    # input pixels of a band
-    STEP = 2     # pixels of the image between neighbours in the band
-    SHIFT = 3    # pixels of the band between neighbouring outputs
 
 
 def conv(
@@ -52,7 +44,7 @@ def conv(
         intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
         intp_t n_tasks = out.shape[0] * n_z * n_y * n_x * groups * n_parts
         intp_t half = addresses.shape[1] // 2
-        intp_t task, rest, part, group, image, z, y, x, n
+        intp_t task, rest, part, group, image, z, y, x, n, lacking
         intp_t thread = 0
         uint64_t mode = 0
 
@@ -68,8 +60,10 @@ def conv(
             y = rest // n_x % n_y * axes[1, BLOCK]
             z = rest // (n_x * n_y) % n_z * axes[0, BLOCK]
             image = rest // (n_x * n_y * n_z)
-            fill_band(images, out, geometry, axes, padding_mode, image, z, y, x,
-                      group * group_size, group_size, pitch, &bands[thread, 0])
+            lacking = max(0, y + axes[1, BLOCK] - out.shape[2])
+            fill_band(images, image, input_of(geometry, 0, z), input_of(geometry, 1, y),
+                      input_of(geometry, 2, x), axes, axes[1, COUNT] - lacking * axes[1, SHIFT],
+                      padding_mode, group * group_size, group_size, pitch, &bands[thread, 0])
             n = gather(out, axes, image, z, y, x, group * group_out, pitch, &bands[thread, 0],
                        <const real**> &addresses[thread, 0], <real**> &addresses[thread, half])
             multiply_panels(
@@ -100,39 +94,6 @@ cdef inline void fill_offsets(
 
 cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
     return (size + block - 1) // block
-
-
-cdef inline void fill_band(
-    const real[:, :, :, :, :] images, real[:, :, :, :, ::1] out,
-    const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
-    int padding_mode, intp_t image, intp_t z, intp_t y, intp_t x,
-    intp_t channel, intp_t group_size, intp_t pitch, real* band,
-) noexcept nogil:
-    """Copy the padded input under the block whose first output is (z, y, x).
-
-    Rows that only outputs beyond the last would see are left out.
-    """
-    cdef:
-        intp_t z0 = (geometry[0, FIRST] + z) * geometry[0, STRIDE] - geometry[0, PAD]
-        intp_t y0 = (geometry[1, FIRST] + y) * geometry[1, STRIDE] - geometry[1, PAD]
-        intp_t x0 = (geometry[2, FIRST] + x) * geometry[2, STRIDE] - geometry[2, PAD]
-        intp_t lacking = max(0, y + axes[1, BLOCK] - out.shape[2])
-        intp_t n_rows = axes[1, COUNT] - lacking * axes[1, SHIFT]
-        intp_t length = axes[2, COUNT] * pitch
-        intp_t i, j, source_z, source_y
-
-    for i in range(axes[0, COUNT]):
-        source_z = border_index(z0 + i * axes[0, STEP], images.shape[1], padding_mode)
-        for j in range(n_rows):
-            source_y = border_index(y0 + j * axes[1, STEP], images.shape[2], padding_mode)
-            if source_z < 0 or source_y < 0:
-                memset(band, 0, length * sizeof(real))
-            else:
-                fill_row(&images[image, source_z, source_y, 0, channel], images.strides[3],
-                         images.strides[4], images.shape[3], x0, axes[2, STEP], axes[2, COUNT],
-                         padding_mode, group_size, pitch, band)
-            band += length
-        band += (axes[1, COUNT] - n_rows) * length
 
 
 cdef inline intp_t gather(

@@ -1,0 +1,18 @@
+"""The static cost model: seconds per unit of work of each algorithm, and the prediction.
+
+The amounts of work are what the `work` of a file in `_conv` returns. The numbers are data, fitted
+on measurements of one thread; only their ratios matter for the choice.
+"""
+
+# Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes.
+SECONDS = {
+    "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
+    "igemm": {"call": 5e-6, "product": 2e-10, "copy": 1.9e-10, "pack": 2.5e-10},
+    "direct": {"call": 5e-5, "product": 3.3e-9},
+}
+
+
+def predict(name, work):
+    """Return the seconds that the algorithm called `name` takes for some amounts of work."""
+    seconds = SECONDS[name]
+    return sum(seconds[unit] * amount for unit, amount in work.items())
