@@ -25,6 +25,10 @@ typedef int64_t ivec_f64 __attribute__((vector_size(VEC_BYTES)));
 #define LANES_F32 ((ptrdiff_t)(VEC_BYTES / sizeof(float)))
 #define LANES_F64 ((ptrdiff_t)(VEC_BYTES / sizeof(double)))
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 /* Loops over accumulators must unroll, or the accumulators live in memory. Loops over operands
@@ -36,5 +40,13 @@ typedef int64_t ivec_f64 __attribute__((vector_size(VEC_BYTES)));
 #define UNROLL _Pragma("GCC unroll 32")
 #define UNROLL_BY_4 _Pragma("GCC unroll 4")
 #endif
+
+/* What was streamed becomes visible to other threads before anything that is written later. */
+INLINE void stream_fence(void)
+{
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
 
 #endif

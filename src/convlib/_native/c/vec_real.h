@@ -12,6 +12,29 @@ INLINE void NAME(store)(REAL *p, VEC v)
     memcpy(p, &v, sizeof v);
 }
 
+/* A store past the caches, for outputs that are larger than they are. The address is a multiple of
+ * 16 bytes, as those of numpy's arrays are; whole lines are written together only if neighbours
+ * follow in order. */
+INLINE void NAME(stream)(REAL *p, VEC v)
+{
+#if defined(__SSE2__)
+#if defined(__AVX512F__)
+    if ((uintptr_t)p % VEC_BYTES == 0) {
+        _mm512_stream_ps((float *)p, (__m512)v);
+        return;
+    }
+#endif
+    typedef float quarter __attribute__((vector_size(16)));
+    quarter part[VEC_BYTES / 16];
+    memcpy(part, &v, sizeof v);
+    UNROLL
+    for (int i = 0; i < VEC_BYTES / 16; i++)
+        _mm_stream_ps((float *)p + 4 * i, part[i]);
+#else
+    NAME(store)(p, v);
+#endif
+}
+
 INLINE VEC NAME(splat)(REAL x)
 {
     return x - (VEC){0}; /* x + 0 would turn -0 into 0 */
