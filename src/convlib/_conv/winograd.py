@@ -22,7 +22,6 @@ from convlib._terms import (
     COPIED_BYTES,
     MODE_CODES,
     aligned,
-    even,
     lanes,
     padded,
 )
@@ -63,7 +62,7 @@ def refuse(problem, is_small=False):
         return "the kernel has not three taps along an axis, and three or one along the others"
     for axis in range(3):
         stride, dilation = problem.stride[axis], problem.dilation[axis]
-        if taps[axis] == 3 and (stride > (1 if is_small else 2) or stride > 1 and dilation > 1):
+        if taps[axis] == 3 and (stride > (1 if is_small else 2) or (stride > 1 and dilation > 1)):
             return "the stride is too large, or goes with a dilation"
     if min(taps) == 3 and problem.stride[0] > 1:
         return "the stride along the depth is not one"
