@@ -173,27 +173,52 @@ typedef void (*NAME(line_function))(int line, const REAL *x, ptrdiff_t step, REA
 
 /* A tile of values x[i * steps[0] + j * steps[1] + k * steps[2]] becomes values at y, y_step apart:
  * n and m tell how many, by kind of line. The last axis goes first. */
-INLINE void NAME(transform_tile)(const NAME(line_function) transform, const int *n, const int *m,
-                                 const int *lines, const REAL *x, const ptrdiff_t *steps, REAL *y,
-                                 ptrdiff_t y_step)
+INLINE void NAME(transform_lines)(const NAME(line_function) transform, const int *n, const int *m,
+                                  const int *lines, const REAL *x, const ptrdiff_t *steps, REAL *y,
+                                  ptrdiff_t y_step)
 {
-    REAL across[LINES_MAX * VEC_BYTES / sizeof(REAL)], down[LINES_MAX * VEC_BYTES / sizeof(REAL)];
+    VEC across_values[LINES_MAX], down_values[LINES_MAX];
+    REAL *across = (REAL *)across_values, *down = (REAL *)down_values;
     const int n0 = n[lines[0]], n1 = n[lines[1]], m1 = m[lines[1]], m2 = m[lines[2]];
     for (int i = 0; i < n0; i++)
         for (int j = 0; j < n1; j++)
             transform(lines[2], x + i * steps[0] + j * steps[1], steps[2],
                       across + (i * n1 + j) * m2 * LANES, LANES);
-    if (lines[0] == LINE_ONE) { /* one plane */
-        for (int k = 0; k < m2; k++)
-            transform(lines[1], across + k * LANES, m2 * LANES, y + k * y_step, m2 * y_step);
-        return;
-    }
     for (int i = 0; i < n0; i++)
         for (int k = 0; k < m2; k++)
             transform(lines[1], across + (i * n1 * m2 + k) * LANES, m2 * LANES,
                       down + (i * m1 * m2 + k) * LANES, m2 * LANES);
     for (int j = 0; j < m1 * m2; j++)
         transform(lines[0], down + j * LANES, m1 * m2 * LANES, y + j * y_step, m1 * m2 * y_step);
+}
+
+/* The same for one plane of lines of one kind, known when this is compiled: the tile stays in
+ * registers, as far as there are any. */
+INLINE void NAME(transform_plane)(const NAME(line_function) transform, const int n, const int m,
+                                  const int line, const REAL *x, const ptrdiff_t *steps, REAL *y,
+                                  ptrdiff_t y_step)
+{
+    VEC values[6 * 6];
+    REAL *across = (REAL *)values;
+    UNROLL
+    for (int i = 0; i < n; i++)
+        transform(line, x + i * steps[1], steps[2], across + i * m * LANES, LANES);
+    UNROLL
+    for (int k = 0; k < m; k++)
+        transform(line, across + k * LANES, m * LANES, y + k * y_step, m * y_step);
+}
+
+INLINE void NAME(transform_tile)(const NAME(line_function) transform, const int *n, const int *m,
+                                 const int *lines, const REAL *x, const ptrdiff_t *steps, REAL *y,
+                                 ptrdiff_t y_step)
+{
+    const int line = lines[0] == LINE_ONE && lines[1] == lines[2] ? lines[1] : LINE_ONE;
+    if (line == LINE_FOUR)
+        NAME(transform_plane)(transform, n[LINE_FOUR], m[LINE_FOUR], LINE_FOUR, x, steps, y, y_step);
+    else if (line == LINE_TWO)
+        NAME(transform_plane)(transform, n[LINE_TWO], m[LINE_TWO], LINE_TWO, x, steps, y, y_step);
+    else
+        NAME(transform_lines)(transform, n, m, lines, x, steps, y, y_step);
 }
 
 static void NAME(winograd_samples)(const int *lines, ptrdiff_t n_vectors, const REAL *x,
@@ -216,17 +241,21 @@ static void NAME(winograd_outputs)(const int *lines, const REAL *x, ptrdiff_t st
                                    const REAL *bias, int activation, REAL *out,
                                    const ptrdiff_t *out_steps)
 {
-    REAL tile[OUTPUTS_MAX * VEC_BYTES / sizeof(REAL)];
-    const REAL *value = tile;
+    VEC tile[OUTPUTS_MAX];
+    const REAL *value = (REAL *)tile;
     const ptrdiff_t row = line_points[lines[2]] * step;
     const ptrdiff_t steps[] = {line_points[lines[1]] * row, row, step};
-    NAME(transform_tile)(NAME(line_of_outputs), line_points, line_outputs, lines, x, steps, tile,
+    NAME(transform_tile)(NAME(line_of_outputs), line_points, line_outputs, lines, x, steps, (REAL *)tile,
                          LANES);
+    const VEC offset = NAME(load)(bias);
     for (int i = 0; i < line_outputs[lines[0]]; i++)
         for (int j = 0; j < line_outputs[lines[1]]; j++)
             for (int k = 0; k < line_outputs[lines[2]]; k++, value += LANES) {
-                VEC y = NAME(load)(value) + NAME(load)(bias);
-                NAME(store)(out + i * out_steps[0] + j * out_steps[1] + k * out_steps[2],
-                            NAME(activate)(activation, y));
+                VEC y = NAME(load)(value) + offset;
+                if (activation == ACTIVATION_RELU)
+                    y = NAME(relu)(y);
+                else if (activation > ACTIVATION_RELU)
+                    y = NAME(activate)(activation, y);
+                NAME(store)(out + i * out_steps[0] + j * out_steps[1] + k * out_steps[2], y);
             }
 }
