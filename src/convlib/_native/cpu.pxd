@@ -24,11 +24,11 @@ cdef extern from "microkernels.h":
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
         void (*winograd_samples_f32)(
-            const int* lines, intp_t n_vectors, const float32_t** x, float32_t* y,
+            const int* lines, intp_t n_vectors, const float32_t** x, intp_t offset, float32_t* y,
             intp_t y_step,
         ) noexcept nogil
         void (*winograd_samples_f64)(
-            const int* lines, intp_t n_vectors, const float64_t** x, float64_t* y,
+            const int* lines, intp_t n_vectors, const float64_t** x, intp_t offset, float64_t* y,
             intp_t y_step,
         ) noexcept nogil
         void (*winograd_taps_f32)(

@@ -54,12 +54,12 @@ typedef struct {
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
 
     /* winograd.h: lines[3] tell how each axis is transformed. The samples of a tile, n_vectors
-     * vectors of channels each, lie at the addresses x; their values at point p go to
-     * y + p * y_step. The same for the taps of a kernel, `offset` behind the addresses. */
+     * vectors of channels each, lie `offset` behind the addresses x; their values at point p go to
+     * y + p * y_step. The same for the taps of a kernel. */
     void (*winograd_samples_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
-                                 float *y, ptrdiff_t y_step);
+                                 ptrdiff_t offset, float *y, ptrdiff_t y_step);
     void (*winograd_samples_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
-                                 double *y, ptrdiff_t y_step);
+                                 ptrdiff_t offset, double *y, ptrdiff_t y_step);
     void (*winograd_taps_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
                               ptrdiff_t offset, float *y, ptrdiff_t y_step);
     void (*winograd_taps_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,

@@ -225,11 +225,11 @@ INLINE void NAME(transform_tile)(const NAME(line_function) transform, const int 
 }
 
 static void NAME(winograd_samples)(const int *lines, ptrdiff_t n_vectors, const REAL *const *x,
-                                   REAL *y, ptrdiff_t y_step)
+                                   ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
     for (ptrdiff_t i = 0; i < n_vectors; i++)
         NAME(transform_tile)(NAME(line_of_samples), line_points, line_points, lines, x, 1,
-                             i * LANES, y + i * LANES, y_step);
+                             offset + i * LANES, y + i * LANES, y_step);
 }
 
 static void NAME(winograd_taps)(const int *lines, ptrdiff_t n_vectors, const REAL *const *x,
