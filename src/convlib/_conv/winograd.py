@@ -28,7 +28,7 @@ from convlib._terms import (
 from convlib._threads import thread_count
 
 PREPARED_BYTES = 64e6      # larger kernels are refused
-SAMPLES_BYTES = 400e3      # of the transformed tiles of a task, which stay in cache
+SAMPLES_BYTES = 250e3      # of the transformed tiles of a task, which stay in cache
 MOST_TILES = 128           # of a task
 TASK_PRODUCTS = 1e6        # of vectors; about 200 us
 FEWEST_TILES = 12          # of a task, which fill tiles of the product
