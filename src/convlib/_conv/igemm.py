@@ -79,7 +79,7 @@ def layout(problem):
         n_parts=panels.n_parts(problem, pixels, 1, 1),
         scratch=scratch_bytes(
             problem.depth * address, pixels * address, pixels * address,
-            values * problem.itemsize, panels.spare_bytes(problem)),
+            values * problem.itemsize, panels.spare_size(problem.dtype) * problem.itemsize),
         seconds=predict("igemm", work(problem, True)),
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from convlib._native import cpu
 from convlib._native import panels as native
-from convlib._terms import COPIED_BYTES, by_dtype, lanes
+from convlib._terms import COPIED_BYTES, by_dtype, lanes, padded
 from convlib._threads import thread_count
 
 PACK = by_dtype(native.pack)
@@ -19,9 +19,9 @@ def work(problem, packed):
     return amounts if packed else amounts | {"pack": panel_bytes(problem)}
 
 
-def spare_bytes(problem):
-    """Return the bytes of a product tile."""
-    return cpu.max_rows() * 2 * lanes(problem.dtype) * problem.itemsize
+def spare_size(dtype):
+    """Return the values of the largest product tile."""
+    return cpu.max_rows() * 2 * lanes(dtype)
 
 
 def panel_bytes(problem):
@@ -31,8 +31,7 @@ def panel_bytes(problem):
 
 def panel_size(problem):
     """Return the values of the packed kernel of a group."""
-    width = lanes(problem.dtype)
-    return (1 + problem.depth) * (-(-problem.group_out // width) * width)
+    return (1 + problem.depth) * padded(problem.group_out, problem.dtype)
 
 
 def prepare(problem, kernel, bias, n_threads):

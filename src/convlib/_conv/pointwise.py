@@ -54,7 +54,7 @@ def layout(problem):
         n_parts=panels.n_parts(problem, pixels, 1, 1),
         scratch=scratch_bytes(
             problem.group_size * address, pixels * address, pixels * address,
-            panels.spare_bytes(problem)),
+            panels.spare_size(problem.dtype) * problem.itemsize),
         seconds=predict("pointwise", work(problem, True)),
     )
 
