@@ -10,6 +10,8 @@ from math import prod
 
 import numpy as np
 
+WHOLE = (0, 0, 0)    # the first output of whole images
+
 
 @dataclass(frozen=True)
 class ConvProblem:
@@ -61,7 +63,7 @@ class ConvProblem:
 
     def geometry(self, first):
         """Return stride, dilation, padding before and first output of each axis, for C."""
-        return self._geometry if first == (0, 0, 0) else self._geometry_from(first)
+        return self._geometry if first == WHOLE else self._geometry_from(first)
 
     def _geometry_from(self, first):
         before = [pair[0] for pair in self.padding]
@@ -70,7 +72,7 @@ class ConvProblem:
     @cached_property
     def _geometry(self):
         """Of whole images, which small calls have no time to write down again."""
-        geometry = self._geometry_from((0, 0, 0))
+        geometry = self._geometry_from(WHOLE)
         geometry.flags.writeable = False
         return geometry
 

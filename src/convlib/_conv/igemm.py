@@ -7,6 +7,7 @@ import numpy as np
 
 from convlib._conv import panels
 from convlib._native import conv_igemm
+from convlib._problem import WHOLE
 from convlib._speeds import predict
 from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, scratch_bytes
 from convlib._threads import thread_count
@@ -21,7 +22,8 @@ BLOCK_WIDTHS = (1024, 512, 256, 128, 64, 32, 16, 8, 1)
 class Layout(NamedTuple):
     """How bands and blocks lie, as C takes it."""
 
-    axes: memoryview    # (3, 6): the `Axis` of each axis, and its number of taps
+    geometry: object    # of whole images, and ...
+    axes: object        # ... (3, 6), the `Axis` of each axis, and its number of taps; as views
     blocks: tuple
     pixels: int         # of a block
     pitch: int
@@ -70,6 +72,7 @@ def layout(problem):
     values = prod(axis.count for axis in axes) * pitch(problem)
     address = np.dtype(np.intp).itemsize
     return Layout(
+        geometry=conv_igemm.table(problem.geometry(WHOLE)),
         axes=conv_igemm.table(
             np.array([(*axis, n) for axis, n in zip(axes, problem.kernel_size)], dtype=np.intp)),
         blocks=tuple(axis.block for axis in axes),
@@ -93,11 +96,11 @@ def run(problem, layout, prepared, images, out, first, n_threads):
         n_blocks *= prod(-(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
         n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)
         n_threads = min(n_threads, n_blocks * n_parts)
+    geometry = layout.geometry if first == WHOLE else problem.geometry(first)
     CONV[problem.dtype](
-        images, prepared, out, problem.geometry(first), layout.axes,
-        MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
-        problem.group_size, layout.pitch, layout.pixels, layout.values, n_parts,
-        np.empty((n_threads, layout.scratch), np.uint8),
+        images, prepared, out, geometry, layout.axes, MODE_CODES[problem.padding_mode],
+        ACTIVATION_CODES[problem.activation], problem.group_size, layout.pitch, layout.pixels,
+        layout.values, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
     )
 
 

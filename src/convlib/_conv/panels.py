@@ -39,7 +39,7 @@ def prepare(problem, kernel, bias, n_threads):
     size = panel_size(problem)
     seconds = 2 * size * problem.groups * problem.itemsize / COPIED_BYTES
     panels = np.empty((problem.groups, size), kernel.dtype)
-    PACK[problem.dtype](kernel.reshape(-1), bias, panels, thread_count(n_threads, seconds))
+    PACK[problem.dtype](kernel.ravel(), bias, panels, thread_count(n_threads, seconds))
     return panels
 
 

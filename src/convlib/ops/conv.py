@@ -9,7 +9,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib._algorithms import NAMES, Algorithm, ConvPlan, choose, explain
 from convlib._native import cpu
-from convlib._problem import ConvProblem, five_axes, three
+from convlib._problem import WHOLE, ConvProblem, five_axes, three
 from convlib.shapes import output_size, padding_pairs
 
 __all__ = ["ConvPlan", "PackedKernel", "conv", "explain_conv", "pack_kernel"]
@@ -92,7 +92,7 @@ default=None
     """
     settings = (stride, padding, padding_mode, dilation, groups, activation, algorithm)
     if isinstance(kernel, PackedKernel):
-        _refuse_settings((bias, *settings))
+        _refuse_settings(bias, *settings)
         return kernel._convolve(images, n_threads, out)
     kernel = check.kernel_array("kernel", kernel)
     rank = kernel.ndim - 2
@@ -107,8 +107,7 @@ default=None
     kernel = np.ascontiguousarray(kernel, images.dtype)
     if out.size:
         prepared = way.prepare(problem, kernel, bias, n_threads)
-        way.run(
-            problem, layout, prepared, five_axes(images), five_axes(out), (0, 0, 0), n_threads)
+        way.run(problem, layout, prepared, five_axes(images), five_axes(out), WHOLE, n_threads)
     return out
 
 
@@ -287,8 +286,8 @@ class PackedKernel:
         problem, way, layout, shape = self._plan(images.shape[1:])
         out = check.output_array(out, (len(images), *shape), images.dtype, images)
         if out.size:
-            way.run(problem, layout, self._prepared, five_axes(images), five_axes(out), (0, 0, 0),
-                    n_threads)
+            images, out5 = five_axes(images), five_axes(out)
+            way.run(problem, layout, self._prepared, images, out5, WHOLE, n_threads)
         return out
 
     def _run(self, images, out, first, n_threads):
@@ -323,12 +322,14 @@ def _settings(rank, stride, padding, padding_mode, dilation, groups, activation,
     )
 
 
-def _refuse_settings(given):
+_DEFAULTS = (None, 1, 0, "constant", 1, 1, None, "auto")
+
+
+def _refuse_settings(*given):
     """Refuse what a packed kernel has already settled."""
-    defaults = (None, 1, 0, "constant", 1, 1, None, "auto")
-    if all(map(is_, given, defaults)):
+    if all(map(is_, given, _DEFAULTS)):
         return
-    for name, value, default in zip(("bias", *_Settings._fields), given, defaults):
+    for name, value, default in zip(("bias", *_Settings._fields), given, _DEFAULTS):
         if value is not default and not (isinstance(value, str) and value == default):
             raise ValueError(f"{name} was settled by pack_kernel and cannot be given again")
 
