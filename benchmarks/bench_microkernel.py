@@ -57,7 +57,7 @@ def bench(depth, peak):
     out = np.empty((1, 1, 1, N_PIXELS, n_out), np.float32)
     problem, _, layout, _ = packed._plan(images.shape[1:])
     arguments = (
-        images[:, None], packed._prepared, out, problem.geometry((0, 0, 0)), 0, depth,
+        images[:, None], *packed._prepared, out, problem.geometry((0, 0, 0)), 0, False, depth,
         layout.pixels, 1, np.empty((1, layout.scratch), np.uint8))
     square = rng.standard_normal((depth, 512), dtype=np.float32)
     rows = images[0, 0]
