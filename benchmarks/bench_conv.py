@@ -18,15 +18,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import peers
-import report
-from machine import peak_flops, processor, read_bytes
-from protocol import compare
-from shapes import CLASSES
 from threadpoolctl import threadpool_limits
 
 import convlib as cl
+import peers
+import report
 from convlib._native import cpu
+from machine import peak_flops, processor, read_bytes
+from protocol import compare
+from shapes import CLASSES
 
 LARGE_BYTES = 16 * 2**20     # outputs that leave the caches
 TOLERANCE = 1e-3             # between convlib and peers; a wrong call is far off

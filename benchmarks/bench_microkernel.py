@@ -11,12 +11,12 @@ matrix product of the same depth by numpy's BLAS on one thread.
 import time
 
 import numpy as np
-from machine import peak_flops
 from threadpoolctl import threadpool_limits
 
 import convlib as cl
 from convlib._conv.panels import spare_tiles
 from convlib._native import conv_pointwise, cpu
+from machine import peak_flops
 
 DEPTHS = (64, 288, 576, 2304)
 N_PIXELS = 1000
