@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from shapes import CLASSES
+
 LINE = ("{:32s} {:9s} {:19s} {:>9s} {:>9s} {:>9s} {:>9s} {:>7s} {:>6s} {:>7s} {:>8s} {:>6s}")
 COLUMNS = ("layer", "algorithm", "best peer", "peer ms", "plain ms", "packed ms", "out= ms",
            "GFLOP/s", "% peak", "plain x", "packed x", "out= x")
 HEADER = LINE.format(*COLUMNS)
 CLASS_COLUMNS = ("class", "target", "layers", "packed", "worst", "packed, out=", "worst",
                  "plain, 1 image", "worst", "below their target")
+OUTPUT_COLUMNS = ("layer", "output MB", "peer ms", "new array, ms", "out= ms", "gained by out=")
 
 
 def ratio(row, name):
@@ -131,23 +134,54 @@ def identity(row):
 
 
 def write_docs(results, folder):
-    """Write a table of layers and one of classes for each dtype and number of threads."""
-    order = {name: i for i, name in enumerate(class_names())}
+    """Write tables of layers, classes and large outputs for each dtype and number of threads."""
+    machine = results["machine"]
+    write_table(folder / "machine.csv", machine_facts(machine))
+    order = {kind.name: i for i, kind in enumerate(CLASSES)}
     rows = [row for row in results["rows"] if row["class"] in order]
     rows.sort(key=lambda row: (row["dtype"], row["threads"], order[row["class"]]))
-    for (dtype, threads), members in groupby(rows, key=lambda row: (row["dtype"], row["threads"])):
+    for setting, members in groupby(rows, key=lambda row: (row["dtype"], row["threads"])):
         members = list(members)
-        layers = [COLUMNS, *(cells(row, results["machine"]) for row in members)]
-        for name, table in (("layers", layers), ("classes", [CLASS_COLUMNS, *classes(members)])):
-            with open(folder / f"{name}_{dtype}_{threads}.csv", "w", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(table)
+        for name, table in (
+            ("layers", [COLUMNS, *(cells(row, machine) for row in members)]),
+            ("classes", [CLASS_COLUMNS, *classes(members)]),
+            ("outputs", [OUTPUT_COLUMNS, *outputs(members)]),
+        ):
+            write_table(folder / "{}_{}_{}.csv".format(name, *setting), table)
 
 
-def class_names():
-    """Return the names of the classes in their order."""
-    from shapes import CLASSES
+def machine_facts(machine):
+    """Return (what, value) pairs of text."""
+    versions = machine["versions"]
+    facts = [("processor", machine["processor"]), ("instruction set", machine["tier"]),
+             ("date", machine["date"]),
+             ("versions", ", ".join(map(" ".join, versions.items())))]
+    for name, peak in machine["peak"].items():
+        dtype, threads = name.split()
+        facts.append((f"peak, {dtype}, {counted(threads)}", f"{1e-9 * peak:.0f} GFLOP/s"))
+    for threads, read in machine["read"].items():
+        facts.append((f"reading memory, {counted(threads)}", f"{1e-9 * read:.0f} GB/s"))
+    return facts
 
-    return [kind.name for kind in CLASSES]
+
+def counted(threads):
+    """Return a number of threads in words."""
+    return f"{threads} thread{'s' * (threads != '1')}"
+
+
+def outputs(rows):
+    """Return what `OUTPUT_COLUMNS` names for each layer with a large output, as text."""
+    large = sorted((row for row in rows if "out" in row["own"]), key=lambda row: row["out_bytes"])
+    return [(row["layer"], f"{1e-6 * row['out_bytes']:.0f}",
+             text(1e3 * min(row["peers"].values()), 2), text(1e3 * row["own"]["packed"], 2),
+             text(1e3 * row["own"]["out"], 2), text(row["own"]["packed"] / row["own"]["out"], 2))
+            for row in large]
+
+
+def write_table(path, rows):
+    """Write rows of text."""
+    with open(path, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def main():

@@ -1,0 +1,120 @@
+"""Draw the roofline of the documentation from the results that bench_conv.py --json has gathered.
+
+    python benchmarks/roofline.py RESULTS.json PICTURE [--dtype float32] [--threads 2]
+
+A layer stands at its arithmetic intensity: the flops of the definition over the bytes of images,
+kernel and output, each moved once. The roof is what a computation by the definition can reach
+at most: the bytes a second of memory times the intensity, and the peak of multiply-adds. Fast
+algorithms multiply less often than the definition says, and so rise above it.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+import report
+from shapes import CLASSES
+
+# The classes, gathered so that a reader can tell the colours apart.
+FAMILIES = {
+    "3x3": ("#1f77b4", ("3x3", "3x3 batch", "7x7x512", "dilated", "3x3 s2")),
+    "5x5 and larger": ("#d62728", ("5x5", "7x7-11x11", "large", "few channels 7x7-15x15",
+                                   "few channels 21x21-31x31")),
+    "1x1": ("#2ca02c", ("1x1", "grouped 1x1")),
+    "stem, banks and single filters": ("#ff7f0e", ("stem", "banks", "single")),
+    "depthwise": ("#9467bd", ("depthwise 3x3 5x5", "depthwise 7x7")),
+    "groups of channels": ("#8c564b", ("2 a group", "4 a group", "8 a group", "16 a group",
+                                       "32 a group", "64 a group")),
+    "signals and volumes": ("#17becf", ("signals and volumes",)),
+}
+
+
+def main():
+    """Draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    results = report.read(arguments.results)
+    wanted = (arguments.dtype, arguments.threads)
+    rows = [row for row in results["rows"] if (row["dtype"], row["threads"]) == wanted]
+    machine = results["machine"]
+    peak = machine["peak"][f"{arguments.dtype} {arguments.threads}"]
+    figure = draw(rows, peak, machine["read"][str(arguments.threads)])
+    figure.axes[0].set_title(
+        f"{machine['processor']}, {arguments.dtype}, {arguments.threads} threads, packed kernels",
+        fontsize=10, loc="left")
+    # Without the date and with fixed names, the same results give the same file.
+    matplotlib.rcParams["svg.hashsalt"] = "roofline"
+    figure.savefig(arguments.picture, metadata={"Date": None}
+                   if arguments.picture.suffix == ".svg" else None, dpi=120)
+
+
+def draw(rows, peak, read):
+    """Return the figure."""
+    figure, axes = plt.subplots(figsize=(9.5, 6.4), layout="constrained")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    points = [row for row in rows if family(row) and row["peers"]]
+    intensity = np.array([row["flops"] / row["bytes"] for row in points])
+    own = np.array([row["flops"] / own_seconds(row) for row in points]) * 1e-9
+    peers = np.array([row["flops"] / min(row["peers"].values()) for row in points]) * 1e-9
+    left, right = intensity.min() / 1.6, intensity.max() * 1.6
+    ridge = peak / read
+    axes.plot([left, ridge, right], np.array([left * read, peak, peak]) * 1e-9, color="black",
+              linewidth=1.5)
+    axes.annotate(f"peak of multiply-adds, {1e-9 * peak:.0f} GFLOP/s", (right, 1e-9 * peak),
+                  (-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=8)
+    axes.annotate(f"memory, {1e-9 * read:.0f} GB/s", (left, 1e-9 * left * read), (4, -2),
+                  textcoords="offset points", ha="left", va="top", fontsize=8)
+    for row, x, low, high in zip(points, intensity, peers, own):
+        colour = FAMILIES[family(row)][0]
+        axes.plot([x, x], [low, high], color=colour, alpha=0.35, linewidth=1.2, zorder=1)
+        axes.plot(x, low, "o", color=colour, markerfacecolor="white", markersize=4.5, zorder=2)
+        axes.plot(x, high, "o", color=colour, markersize=5.5, zorder=3)
+    label_best(axes, points, intensity, own, peers)
+    for name, (colour, _) in FAMILIES.items():
+        axes.plot([], [], "o", color=colour, markersize=5.5, label=name)
+    axes.plot([], [], "o", color="gray", markersize=5.5, label="convlib")
+    axes.plot([], [], "o", color="gray", markerfacecolor="white", markersize=4.5,
+              label="the best peer for that layer")
+    axes.set_xlim(left, right)
+    axes.set_xlabel("arithmetic intensity by the definition, flops a byte")
+    axes.set_ylabel("effective GFLOP/s: flops of the definition over the time taken")
+    axes.grid(which="major", color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.legend(fontsize=8, loc="upper left", framealpha=0.95)
+    return figure
+
+
+def label_best(axes, points, intensity, own, peers):
+    """Name the layer of each class that is furthest above its best peer."""
+    for kind in CLASSES:
+        members = [i for i, row in enumerate(points) if row["class"] == kind.name]
+        if not members:
+            continue
+        i = max(members, key=lambda i: own[i] / peers[i])
+        axes.annotate(points[i]["layer"], (intensity[i], own[i]), (5, 3),
+                      textcoords="offset points", fontsize=6.5, color="#333333", zorder=4)
+
+
+def own_seconds(row):
+    """Return the time of convlib: with `out=` where that was measured."""
+    return row["own"].get("out", row["own"]["packed"])
+
+
+def family(row):
+    """Return the family of a row's class; None for classes that are not drawn."""
+    return next((name for name, (_, classes) in FAMILIES.items() if row["class"] in classes), None)
+
+
+if __name__ == "__main__":
+    main()
