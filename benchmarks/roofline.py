@@ -16,6 +16,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator
+from matplotlib.transforms import Bbox
 
 import report
 from shapes import CLASSES
@@ -32,6 +35,11 @@ FAMILIES = {
                                        "32 a group", "64 a group")),
     "signals and volumes": ("#17becf", ("signals and volumes",)),
 }
+
+# Where a label may stand beside its point: alignment and offset, the best first.
+PLACES = tuple((side, x, y) for y in (0, 9, -9, 18, -18, 27, -27)
+               for side, x in (("left", 7), ("right", -7), ("center", 0))
+               if side != "center" or y)
 
 
 def main():
@@ -80,30 +88,53 @@ def draw(rows, peak, read):
         axes.plot([x, x], [low, high], color=colour, alpha=0.35, linewidth=1.2, zorder=1)
         axes.plot(x, low, "o", color=colour, markerfacecolor="white", markersize=4.5, zorder=2)
         axes.plot(x, high, "o", color=colour, markersize=5.5, zorder=3)
-    label_best(axes, points, intensity, own, peers)
     for name, (colour, _) in FAMILIES.items():
         axes.plot([], [], "o", color=colour, markersize=5.5, label=name)
     axes.plot([], [], "o", color="gray", markersize=5.5, label="convlib")
     axes.plot([], [], "o", color="gray", markerfacecolor="white", markersize=4.5,
               label="the best peer for that layer")
     axes.set_xlim(left, right)
+    axes.set_ylim(min(own.min(), peers.min()) / 1.5, max(own.max(), peers.max()) * 2)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
     axes.set_xlabel("arithmetic intensity by the definition, flops a byte")
     axes.set_ylabel("effective GFLOP/s: flops of the definition over the time taken")
     axes.grid(which="major", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=8, loc="upper left", framealpha=0.95)
+    axes.legend(fontsize=8, loc="lower right", ncols=2, framealpha=0.95)
+    label_classes(axes, points, intensity, own, peers)
     return figure
 
 
-def label_best(axes, points, intensity, own, peers):
-    """Name the layer of each class that is furthest above its best peer."""
+def label_classes(axes, points, intensity, own, peers):
+    """Name each class at the layer that is furthest above its best peer, where there is room."""
+    figure = axes.figure
+    figure.canvas.draw()
+    dots = axes.transData.transform(
+        np.concatenate([np.stack([intensity, values], axis=1) for values in (own, peers)]))
+    taken = [Bbox.from_extents(*(dot - 4), *(dot + 4)) for dot in dots]
+    taken.append(axes.get_legend().get_window_extent())
     for kind in CLASSES:
         members = [i for i, row in enumerate(points) if row["class"] == kind.name]
         if not members:
             continue
-        i = max(members, key=lambda i: own[i] / peers[i])
-        axes.annotate(points[i]["layer"], (intensity[i], own[i]), (5, 3),
-                      textcoords="offset points", fontsize=6.5, color="#333333", zorder=4)
+        best = max(members, key=lambda i: own[i] / peers[i])
+        label = axes.annotate(
+            kind.name, (intensity[best], own[best]), (0, 0), textcoords="offset points", fontsize=8,
+            va="center", color=FAMILIES[family(points[best])][0], zorder=4,
+            path_effects=[withStroke(linewidth=2, foreground="white")])
+        boxes = []
+        for side, x, y in PLACES:
+            label.set(ha=side, position=(x, y))
+            boxes.append(label.get_window_extent())
+        inside = axes.get_window_extent()
+        covered = [sum(box.overlaps(other) for other in taken)
+                   + 100 * (box.x0 < inside.x0 or box.x1 > inside.x1) for box in boxes]
+        least = int(np.argmin(covered))
+        side, x, y = PLACES[least]
+        label.set(ha=side, position=(x, y))
+        taken.append(boxes[least])
 
 
 def own_seconds(row):
