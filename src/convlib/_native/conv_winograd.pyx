@@ -10,6 +10,7 @@ from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
 
 from .band cimport COUNT, STEP, fill_band
+from .border cimport border_index
 from .cpu cimport kernels, microkernels
 from .geometry cimport FIRST, PAD, STRIDE
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
@@ -22,6 +23,10 @@ cdef enum:
     TILES = 4
     ORIGIN = 5      # first output of the first tiles, in the whole image
     LINE = 6        # how a line of samples is transformed, see winograd.h
+    # Bounds of fixed arrays, see winograd.h.
+    MOST_SAMPLES = 9
+    MOST_POINTS = 324
+    MOST_TAPS = 27
     MOST_COLUMNS = 32
 
 cdef struct tile_t:
@@ -89,8 +94,9 @@ def conv(
                 write_outputs(
                     mk, out, geometry, axes, first, n, group * group_out + panel * 2 * lanes,
                     min(group_out - panel * 2 * lanes, 2 * lanes),
-                    &bias[(group * n_panels + panel) * 2 * lanes], activation, products,
-                    product_step, products + n_points * product_step)
+                    &bias[(group * n_panels + panel) * 2 * lanes], activation,
+                    &addresses[thread, n_points * block], block,
+                    products + n_points * product_step)
         restore_denormals(mode)
 
 
@@ -156,42 +162,57 @@ cdef inline void transform_samples(
     const intp_t[:, ::1] axes, int padding_mode, intp_t first, intp_t n, intp_t channel,
     intp_t group_size, intp_t pitch, real* patch, real* samples, intp_t sample_step,
 ) noexcept nogil:
-    """Write the values of n tiles at the points. Tiles on a border are copied first."""
+    """Write the values of n tiles at the points.
+
+    Whole vectors of channels are read where they stand; otherwise the tile is copied to `patch`,
+    which is zero for pixels outside if not.
+    """
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
-        intp_t value = sizeof(real)
         intp_t n_vectors = (group_size + lanes - 1) // lanes
-        bint is_dense = images.strides[4] == value and group_size % lanes == 0
-        intp_t[3] image_steps
-        intp_t[3] patch_steps
+        intp_t n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
+        bint in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
+        const real* addresses[MOST_POINTS]
         int[3] lines
-        intp_t i, axis
+        intp_t i, axis, point
         tile_t tile
-        bint is_inside
 
-    patch_steps[2] = n_vectors * lanes
-    patch_steps[1] = axes[2, COUNT] * patch_steps[2]
-    patch_steps[0] = axes[1, COUNT] * patch_steps[1]
     for axis in range(3):
         lines[axis] = <int> axes[axis, LINE]
-        image_steps[axis] = images.strides[1 + axis] // value * axes[axis, STEP]
+    memset(patch, 0, n_vectors * lanes * sizeof(real))
+    for point in range(n_points):
+        addresses[point] = patch + point * n_vectors * lanes
     for i in range(n):
         tile = tile_at(first + i, geometry, axes)
-        is_inside = is_dense
-        for axis in range(3):
-            is_inside &= tile.pixel[axis] >= 0 and (
-                tile.pixel[axis] + (axes[axis, COUNT] - 1) * axes[axis, STEP]
-                < images.shape[1 + axis])
-        if is_inside:
-            winograd_samples(
-                mk, lines, n_vectors,
-                &images[tile.image, tile.pixel[0], tile.pixel[1], tile.pixel[2], channel],
-                image_steps, samples + i * pitch, sample_step)
+        if in_place:
+            find_pixels(images, axes, &tile, padding_mode, channel, patch, addresses)
         else:
             fill_band(images, tile.image, tile.pixel[0], tile.pixel[1], tile.pixel[2], axes,
-                      axes[1, COUNT], padding_mode, channel, group_size, patch_steps[2], patch)
-            winograd_samples(mk, lines, n_vectors, patch, patch_steps, samples + i * pitch,
-                             sample_step)
+                      axes[1, COUNT], padding_mode, channel, group_size, n_vectors * lanes, patch)
+        winograd_samples(mk, lines, n_vectors, addresses, samples + i * pitch, sample_step)
+
+
+cdef inline void find_pixels(
+    const real[:, :, :, :, :] images, const intp_t[:, ::1] axes, const tile_t* tile,
+    int padding_mode, intp_t channel, const real* outside, const real** addresses,
+) noexcept nogil:
+    """Write the addresses of the pixels of a tile, or of those that stand for them."""
+    cdef:
+        intp_t sources[3][MOST_SAMPLES]
+        intp_t axis, i, j, k, n = 0
+    for axis in range(3):
+        for i in range(axes[axis, COUNT]):
+            sources[axis][i] = border_index(
+                tile.pixel[axis] + i * axes[axis, STEP], images.shape[1 + axis], padding_mode)
+    for i in range(axes[0, COUNT]):
+        for j in range(axes[1, COUNT]):
+            for k in range(axes[2, COUNT]):
+                if sources[0][i] < 0 or sources[1][j] < 0 or sources[2][k] < 0:
+                    addresses[n] = outside
+                else:
+                    addresses[n] = &images[
+                        tile.image, sources[0][i], sources[1][j], sources[2][k], channel]
+                n += 1
 
 
 cdef inline void multiply_points(
@@ -217,9 +238,11 @@ cdef inline void multiply_points(
 cdef inline void write_outputs(
     const microkernels* mk, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, intp_t first, intp_t n, intp_t channel, intp_t n_columns,
-    const real* bias, int activation, const real* products, intp_t product_step, real* spare,
+    const real* bias, int activation, const intp_t* products, intp_t block, real* spare,
 ) noexcept nogil:
     """Write the outputs of n tiles and of one panel. What `out` lacks of a tile is computed aside.
+
+    The products of a tile at neighbouring points are `block` addresses apart.
     """
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
@@ -247,18 +270,18 @@ cdef inline void write_outputs(
             begin[axis] = tile.output[axis] - geometry[axis, FIRST]
             is_inside &= begin[axis] >= 0 and (
                 begin[axis] + (axes[axis, OUTPUTS] - 1) * axes[axis, STEP] < size[axis])
-        target = &out[tile.image, 0, 0, 0, channel]
+        # Perhaps outside of `out`, then it is not used.
+        target = &out[tile.image, 0, 0, 0, channel] + (
+            begin[0] * out.strides[1] + begin[1] * out.strides[2] + begin[2] * out.strides[3]
+        ) // <intp_t> sizeof(real)
         for vector in range((n_columns + lanes - 1) // lanes):
             column = vector * lanes
             if is_inside and n_columns - column >= lanes:
-                winograd_outputs(
-                    mk, lines, products + i * 2 * lanes + column, product_step, bias + column,
-                    activation, target + column + begin[0] * out.strides[1] // <intp_t> sizeof(real)
-                    + begin[1] * out.strides[2] // <intp_t> sizeof(real)
-                    + begin[2] * out.strides[3] // <intp_t> sizeof(real), out_steps)
+                winograd_outputs(mk, lines, <const real**> products + i, block, column,
+                                 bias + column, activation, target + column, out_steps)
                 continue
-            winograd_outputs(mk, lines, products + i * 2 * lanes + column, product_step,
-                             bias + column, activation, spare, spare_steps)
+            winograd_outputs(mk, lines, <const real**> products + i, block, column, bias + column,
+                             activation, spare, spare_steps)
             copy_inside(axes, begin, size, min(n_columns - column, lanes), lanes, spare, out,
                         tile.image, channel + column)
 
@@ -296,55 +319,54 @@ cdef inline void transform_panel(
         intp_t column = group * group_out + panel * 2 * lanes
         real* target = &points[group, n_points * (1 + group_size) * panel * 2 * lanes]
         const real* source = &kernel[0, 0, 0, 0, column]
-        real[27 * MOST_COLUMNS] spare
-        intp_t[3] steps
+        const real* addresses[MOST_TAPS]
+        real[MOST_TAPS * MOST_COLUMNS] spare
         intp_t c, tap, point
 
     for point in range(n_points):
         memset(target + point * point_step, 0, width * sizeof(real))
+    for tap in range(n_taps):
+        addresses[tap] = source + tap * tap_step
     if n_columns < width:
-        memset(spare, 0, n_taps * width * sizeof(real))
-        tap_step = width
-    steps[2] = tap_step
-    steps[1] = kernel.shape[2] * tap_step
-    steps[0] = kernel.shape[1] * steps[1]
+        memset(spare, 0, sizeof(spare))
+        for tap in range(n_taps):
+            addresses[tap] = spare + tap * width
     for c in range(group_size):
         target += width
-        if n_columns < width:
-            for tap in range(n_taps):
-                memcpy(spare + tap * width, source + (tap * group_size + c) * kernel.shape[4],
-                       n_columns * sizeof(real))
-            winograd_taps(mk, lines, n_vectors, <const real*> spare, steps, target, point_step)
-        else:
-            winograd_taps(mk, lines, n_vectors, source + c * kernel.shape[4], steps, target,
-                          point_step)
+        if n_columns == width:
+            winograd_taps(mk, lines, n_vectors, addresses, c * kernel.shape[4], target, point_step)
+            continue
+        for tap in range(n_taps):
+            memcpy(spare + tap * width, source + tap * tap_step + c * kernel.shape[4],
+                   n_columns * sizeof(real))
+        winograd_taps(mk, lines, n_vectors, addresses, 0, target, point_step)
 
 
 cdef inline void winograd_samples(
-    const microkernels* mk, const int* lines, intp_t n_vectors, const real* x, const intp_t* steps,
-    real* y, intp_t y_step,
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, real* y,
+    intp_t y_step,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_samples_f32(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_samples_f32(lines, n_vectors, x, y, y_step)
     else:
-        mk.winograd_samples_f64(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_samples_f64(lines, n_vectors, x, y, y_step)
 
 
 cdef inline void winograd_taps(
-    const microkernels* mk, const int* lines, intp_t n_vectors, const real* x, const intp_t* steps,
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, intp_t offset,
     real* y, intp_t y_step,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_taps_f32(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_taps_f32(lines, n_vectors, x, offset, y, y_step)
     else:
-        mk.winograd_taps_f64(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_taps_f64(lines, n_vectors, x, offset, y, y_step)
 
 
 cdef inline void winograd_outputs(
-    const microkernels* mk, const int* lines, const real* x, intp_t step, const real* bias,
-    int activation, real* out, const intp_t* out_steps,
+    const microkernels* mk, const int* lines, const real** x, intp_t x_step, intp_t offset,
+    const real* bias, int activation, real* out, const intp_t* out_steps,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_outputs_f32(lines, x, step, bias, activation, out, out_steps)
+        mk.winograd_outputs_f32(lines, x, x_step, offset, bias, activation, out, out_steps)
     else:
-        mk.winograd_outputs_f64(lines, x, step, bias, activation, out, out_steps)
+        mk.winograd_outputs_f64(lines, x, x_step, offset, bias, activation, out, out_steps)
