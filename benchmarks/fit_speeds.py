@@ -176,11 +176,12 @@ def table(prices):
     lines = []
     for name in NAMES:
         line = f'    "{name}": {{'
+        indent = " " * len(line)
         for unit, price in prices[name].items():
             item = f'"{unit}": {number(price)}, '
             if len(line + item) > 99:
                 lines.append(line.rstrip())
-                line = " " * 8
+                line = indent
             line += item
         lines.append(line.removesuffix(", ") + "},")
     return "\n".join(["SECONDS = {", *lines, "}", ""])
@@ -188,7 +189,7 @@ def table(prices):
 
 def number(value):
     """Return a price with two digits, the way people write them."""
-    return re.sub(r"e-0(\d)", r"e-\1", f"{value:.1e}") if value else "0.0"
+    return f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-") if value else "0.0"
 
 
 if __name__ == "__main__":
