@@ -6,7 +6,8 @@ Every algorithm runs every benchmark layer that it accepts, one image on one thr
 kernel and `out=`; preparing the kernel is timed apart. What the file of measurements holds is not
 measured again, so that after a change of `work` a fit takes seconds; after a change of a kernel,
 name its algorithm with --again. The prices are non-negative and make the logarithms of predicted
-and measured times agree, as a choice by ratios needs it.
+and measured times agree, as a choice by ratios needs it. Last comes where the choice by the new
+prices is slower than it could be.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 import convlib as cl
-from bench_conv import operands
+from bench_conv import SLACK, operands
 from convlib import _speeds
 from convlib._algorithms import ALGORITHMS, NAMES
 from convlib._native import cpu
@@ -87,6 +88,7 @@ def main():
         if samples:
             prices[name] |= fit(samples)
             tell(name, prices[name], samples)
+    tell_choices(cases, measured, prices)
     print(table(prices))
     if arguments.write:
         source = SPEEDS.read_text()
@@ -169,6 +171,33 @@ def tell(name, prices, samples):
     print(f"{name}: {len(ratios)} runs, spread {np.exp(logarithms.std()):.2f}x")
     for key in dict.fromkeys((*order[:3], *order[-3:])):
         print(f"    {ratios[key]:5.2f}  {key.removeprefix(name + '|').removesuffix('|run')}")
+
+
+def tell_choices(cases, measured, prices):
+    """Print where the cheapest by these prices was measured to be slower than another."""
+    layers = {}
+    for case in cases:
+        if case.key("run") in measured:
+            layers.setdefault((case.dtype, case.layer.name), []).append(case)
+    for kernel, steps in (("packed", ("run",)), ("plain", ("run", "prepare"))):
+        excesses = {}
+        for layer, able in layers.items():
+            times = {case.algorithm.name: sum(measured.get(case.key(what), 0) for what in steps)
+                     for case in able}
+            costs = {case.algorithm.name: price(case, kernel, prices) for case in able}
+            chosen, best = (min(values, key=values.get) for values in (costs, times))
+            excesses[f"{' '.join(layer)}: {chosen}, not {best}"] = times[chosen] / times[best]
+        slow = sorted((excess, name) for name, excess in excesses.items() if excess > SLACK)
+        print(f"{kernel}: within {SLACK} of the fastest in {len(excesses) - len(slow)} of "
+              f"{len(excesses)}")
+        for excess, name in reversed(slow):
+            print(f"    {excess:5.2f}  {name}")
+
+
+def price(case, kernel, prices):
+    """Return the predicted seconds of a case."""
+    amounts = case.algorithm.work(case.problem, kernel == "packed")
+    return sum(prices[case.algorithm.name][unit] * amount for unit, amount in amounts.items())
 
 
 def table(prices):
