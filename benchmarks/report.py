@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shapes import CLASSES
+from shapes import LAYERS
 
 LINE = ("{:32s} {:9s} {:19s} {:>9s} {:>9s} {:>9s} {:>9s} {:>7s} {:>6s} {:>7s} {:>8s} {:>6s}")
 COLUMNS = ("layer", "algorithm", "best peer", "peer ms", "plain ms", "packed ms", "out= ms",
@@ -21,6 +21,7 @@ COLUMNS = ("layer", "algorithm", "best peer", "peer ms", "plain ms", "packed ms"
 HEADER = LINE.format(*COLUMNS)
 CLASS_COLUMNS = ("class", "target", "layers", "packed", "worst", "packed, out=", "worst",
                  "plain, 1 image", "worst", "below their target")
+ALTERNATIVE_COLUMNS = ("layer", "times as fast")
 OUTPUT_COLUMNS = ("layer", "output MB", "peer ms", "new array, ms", "out= ms", "gained by out=")
 
 
@@ -134,20 +135,23 @@ def identity(row):
 
 
 def write_docs(results, folder):
-    """Write tables of layers, classes and large outputs for each dtype and number of threads."""
+    """Write all tables for each dtype and number of threads."""
     machine = results["machine"]
     write_table(folder / "machine.csv", machine_facts(machine))
-    order = {kind.name: i for i, kind in enumerate(CLASSES)}
-    rows = [row for row in results["rows"] if row["class"] in order]
-    rows.sort(key=lambda row: (row["dtype"], row["threads"], order[row["class"]]))
+    order = {layer.name: i for i, layer in enumerate(LAYERS)}
+    rows = [row for row in results["rows"] if row["layer"] in order]
+    rows.sort(key=lambda row: (row["dtype"], row["threads"], order[row["layer"]]))
     for setting, members in groupby(rows, key=lambda row: (row["dtype"], row["threads"])):
         members = list(members)
         for name, table in (
             ("layers", [COLUMNS, *(cells(row, machine) for row in members)]),
             ("classes", [CLASS_COLUMNS, *classes(members)]),
             ("outputs", [OUTPUT_COLUMNS, *outputs(members)]),
+            ("alternatives", [ALTERNATIVE_COLUMNS, *(
+                (layer, text(times, 2)) for layer, times in alternatives(members))]),
         ):
-            write_table(folder / "{}_{}_{}.csv".format(name, *setting), table)
+            if len(table) > 1:
+                write_table(folder / "{}_{}_{}.csv".format(name, *setting), table)
 
 
 def machine_facts(machine):

@@ -60,10 +60,7 @@ def main():
     figure.axes[0].set_title(
         f"{machine['processor']}, {arguments.dtype}, {arguments.threads} threads, packed kernels",
         fontsize=10, loc="left")
-    # Without the date and with fixed names, the same results give the same file.
-    matplotlib.rcParams["svg.hashsalt"] = "roofline"
-    figure.savefig(arguments.picture, metadata={"Date": None}
-                   if arguments.picture.suffix == ".svg" else None, dpi=120)
+    figure.savefig(arguments.picture, dpi=120)
 
 
 def draw(rows, peak, read):
