@@ -8,6 +8,7 @@
 #include "activations.h"
 #include "product.h"
 #include "stencil.h"
+#include "stencil_fma.h"
 #include "statistics.h"
 
 #include "real_f64.h"
@@ -15,6 +16,7 @@
 #include "activations.h"
 #include "product.h"
 #include "stencil.h"
+#include "stencil_fma.h"
 #include "statistics.h"
 
 #define STRING_(x) #x
@@ -34,6 +36,8 @@ const microkernels TABLE(TIER) = {
     .activate_f64 = activate_values_f64,
     .reduce_f32 = reduce_f32,
     .reduce_f64 = reduce_f64,
+    .stencil_fma_f32 = stencil_fma_f32,
+    .stencil_fma_f64 = stencil_fma_f64,
     .reduce_windows_f32 = reduce_windows_f32,
     .reduce_windows_f64 = reduce_windows_f64,
     .pick_pixels_f32 = pick_pixels_f32,
