@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import depthwise, direct, grouped, igemm, pointwise
+from convlib._conv import depthwise, direct, grouped, igemm, pointwise, winograd
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -32,8 +32,14 @@ class Algorithm:
 ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
     for name, way in (
-        ("pointwise", pointwise), ("depthwise", depthwise), ("grouped", grouped),
-        ("igemm", igemm), ("direct", direct))
+        ("pointwise", pointwise),
+        ("depthwise", depthwise),
+        ("grouped", grouped),
+        ("winograd", winograd),
+        ("winograd2", winograd.SMALL),
+        ("igemm", igemm),
+        ("direct", direct),
+    )
 )
 
 NAMES = tuple(algorithm.name for algorithm in ALGORITHMS)

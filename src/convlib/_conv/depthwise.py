@@ -1,11 +1,9 @@
 """depthwise: every output sees one channel; a stencil with lanes over channels."""
 
 from convlib._conv import stencil
-from convlib._speeds import predict
-from convlib._threads import thread_count
 
 prepare = stencil.prepare
-layout = stencil.layout
+run = stencil.run
 
 
 def refuse(problem):
@@ -25,7 +23,6 @@ def grid(problem):
     return (1,) * problem.rank
 
 
-def run(problem, layout, prepared, images, out, first, n_threads):
-    """Write the outputs from `first` on to `out`."""
-    seconds = len(images) * predict("depthwise", work(problem, True))
-    stencil.run(problem, layout, prepared, images, out, first, thread_count(n_threads, seconds))
+def layout(problem):
+    """Return the layout of blocks, lines and lists."""
+    return stencil.layout(problem, "depthwise")

@@ -5,13 +5,11 @@ lane works, where a product of one group would leave most of them idle.
 """
 
 from convlib._conv import stencil
-from convlib._speeds import predict
-from convlib._threads import thread_count
 
 SIZES = (2, 4, 8)
 
 prepare = stencil.prepare
-layout = stencil.layout
+run = stencil.run
 
 
 def refuse(problem):
@@ -34,7 +32,6 @@ def grid(problem):
     return (1,) * problem.rank
 
 
-def run(problem, layout, prepared, images, out, first, n_threads):
-    """Write the outputs from `first` on to `out`."""
-    seconds = len(images) * predict("grouped", work(problem, True))
-    stencil.run(problem, layout, prepared, images, out, first, thread_count(n_threads, seconds))
+def layout(problem):
+    """Return the layout of blocks, lines and lists."""
+    return stencil.layout(problem, "grouped")

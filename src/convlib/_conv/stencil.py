@@ -1,9 +1,9 @@
 """What `depthwise` and `grouped` share: lanes over the channels of many groups at once.
 
-Pixels are found through lists of addresses, one list for each row of pixels and each line into
-which the row is cut. In a line the taps of an output are neighbours, whatever the dilation, so
-that a tile of outputs reads each pixel once. Where the channels do not fill a vector, lanes run
-over pixels too, and every tap has a list of its own.
+Pixels are found through lists of addresses. A row of pixels is cut into lines in which the taps
+of an output are neighbours, whatever the dilation, and each line has a list; so a tile of outputs
+reads each pixel once. Where the channels do not fill a vector, lanes run over pixels too: lines
+are copied, and each tap of a row has a list.
 """
 
 from math import gcd, lcm, prod
@@ -13,7 +13,12 @@ import numpy as np
 
 from convlib._conv.igemm import band_axis
 from convlib._native import conv_stencil
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, even, lanes
+from convlib._speeds import predict
+from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, lanes, scratch_bytes
+from convlib._threads import thread_count
+
+CONV = by_dtype(conv_stencil.conv)
+PACK = by_dtype(conv_stencil.pack)
 
 PIXELS = 14                # of a tile, the most
 BLOCK_WIDTH = 16 * PIXELS
@@ -22,45 +27,67 @@ PART_BYTES = 512           # of a pixel's channels in a task: tiles stay in the 
 FEWEST, MOST = 15e3, 2e5   # products of vectors in a task, 5 to 60 us
 
 
+class Plan(NamedTuple):
+    """How blocks, lines and lists lie; C takes it as it is."""
+
+    group: int          # input channels of a group
+    repeats: int        # sets of outputs that see the same group
+    width: int          # channels of all lanes
+    part: int           # channels of a task
+    last: int           # channels of the last task, which takes the rest
+    z_taps: int
+    z_step: int         # planes between taps
+    y_block: int        # rows of outputs in a task
+    y_count: int        # rows of pixels under them
+    y_step: int         # rows of the image between those
+    y_shift: int        # of those, between neighbouring outputs
+    y_reach: int        # and between neighbouring taps
+    y_taps: int
+    x_block: int        # outputs of a row in a task
+    x_count: int        # pixels of a line
+    x_step: int         # pixels of the image between neighbours in a line
+    x_shift: int        # addresses of a list between neighbouring outputs
+    x_reach: int        # pixels of lines between the beginnings of lists
+    x_taps: int         # taps of a list
+    phases: int         # lines of a row
+    origin: int         # pixels of the image between the beginnings of lines
+    lists: int          # of a row
+    columns: int        # addresses of a list
+    tap_lists: int      # lists of a row of taps
+    outputs: int        # output pixels in a pixel of lanes
+    residues: int       # outputs between neighbours of a tile
+    n_addresses: int    # of all lists
+    n_rows: int         # of taps, of all rows of outputs
+    n_band: int         # values of copied lines
+    n_line: int         # values of a line before channels are repeated
+
+    def scratch(self, itemsize, in_place):
+        """Return the bytes of scratch for one thread."""
+        copies = (0, 0) if in_place else (self.n_band * itemsize, self.n_line * itemsize)
+        return scratch_bytes(8 * self.n_addresses, 8 * self.n_rows, self.last * itemsize,
+                             PIXELS * self.last * itemsize, *copies)
+
+    def n_tasks(self, size):
+        """Return the number of tasks for outputs of this size."""
+        blocks = prod(-(-n // block) for n, block in zip(size, (1, self.y_block, self.x_block)))
+        return blocks * (self.width // self.part)
+
+
 class Layout(NamedTuple):
-    """How blocks, lines and lists lie."""
+    """What is the same in all calls."""
 
-    axes: np.ndarray      # (2, 4): block, count, step, shift of depth and height
-    taps: np.ndarray      # (3, 2): reach and number
-    across: np.ndarray    # see Across
-    begins: np.ndarray    # values before each list, in pixels of a copied row
-    list_step: int        # pixels of a copied row between neighbours of a list
-    width: int            # channels of all lanes
-    part: int             # channels of a task
-    last: int             # channels of the last task
-    tasks: int            # of one image
-    addresses: int
-    rows: int
-    band: int             # values, if pixels are copied
-    line: int             # values of a line before channels are repeated
-
-
-class Across(NamedTuple):
-    """How the pixels under a block lie along the width; C takes it as it is."""
-
-    block: int       # outputs
-    count: int       # pixels of a line
-    step: int        # image pixels between neighbours in a line
-    shift: int       # addresses between those of neighbouring outputs
-    phases: int      # lines of a row
-    origin: int      # image pixels between the beginnings of lines
-    lists: int       # of a row
-    columns: int     # addresses of a list
-    outputs: int     # of a pixel of lanes
-    residues: int    # outputs between neighbours of a tile
+    plan: Plan
+    numbers: memoryview    # the plan for C
+    scratch: tuple         # bytes for one thread: with copied pixels, and in place
+    seconds: float         # for one image
 
 
 def work(problem):
     """Return the amounts of work for one image, in the units of `convlib._speeds`."""
     amounts = {"call": 1, "product": n_vectors(problem) * problem.depth}
-    if is_flat(problem) or repeats(problem) > 1:
+    if copies(problem):
         pixels = prod(problem.image_size)
-        amounts |= {"copy": pixels * problem.in_channels * repeats(problem) * problem.itemsize}
+        amounts["copy"] = pixels * problem.in_channels * repeats(problem) * problem.itemsize
     return amounts
 
 
@@ -72,6 +99,11 @@ def repeats(problem):
 def is_flat(problem):
     """Return whether lanes run over pixels too: the channels alone would not fill a vector."""
     return problem.out_channels < lanes(problem.dtype)
+
+
+def copies(problem):
+    """Return whether pixels are copied even where they are dense in memory."""
+    return is_flat(problem) or repeats(problem) > 1
 
 
 def lane_channels(problem):
@@ -88,18 +120,18 @@ def n_vectors(problem):
     return prod(problem.output_size[:2]) * pixels * -(-width // lanes(problem.dtype))
 
 
-def weight_bytes(problem):
-    """Return the size of the packed kernel."""
-    vectors = -(-lane_channels(problem) // lanes(problem.dtype))
-    return vectors * lanes(problem.dtype) * (1 + problem.depth) * problem.itemsize
+def weights_shape(problem):
+    """Return the shape of the packed kernel."""
+    size = lanes(problem.dtype)
+    return -(-lane_channels(problem) // size), (1 + problem.depth) * size
 
 
 def refuse(problem):
-    """Refuse what has no memory for the weights, or for one tile and its copied pixels."""
-    smallest = plan(problem, 1, 1)
-    if weight_bytes(problem) > 2**26:
-        return f"the packed kernel would take {weight_bytes(problem)} bytes"
-    size = smallest.band * problem.itemsize + 8 * (smallest.addresses + smallest.rows)
+    """Refuse what has no memory for the weights, or for one tile and its pixels."""
+    size = prod(weights_shape(problem)) * problem.itemsize
+    if size > 2**26:
+        return f"the packed kernel would take {size} bytes"
+    size = plan(problem, 1, 1).scratch(problem.itemsize, False)
     if size > 2**28:
         return f"a single tile takes {size} bytes"
     return ""
@@ -107,72 +139,65 @@ def refuse(problem):
 
 def prepare(problem, kernel, bias, n_threads):
     """Return the weights in vectors, the bias first."""
-    width, size = lane_channels(problem), lanes(problem.dtype)
     rows = prod(problem.kernel_size[:2]) * (problem.kernel_size[2] if is_flat(problem) else 1)
     kernel = kernel.reshape(rows, -1, problem.out_channels)
-    weights = np.empty((-(-width // size), (1 + problem.depth) * size), problem.dtype)
-    conv_stencil.pack(kernel, bias, problem.group_size, weights, width)
+    weights = np.empty(weights_shape(problem), kernel.dtype)
+    PACK[problem.dtype](kernel, bias, problem.group_size, lane_channels(problem), weights)
     return weights
 
 
-def layout(problem):
-    """Return the `Layout` whose blocks are even, and neither too long nor too few."""
+def layout(problem, name):
+    """Return the `Layout` for the algorithm called `name`."""
+    form = blocking(problem)
+    return Layout(
+        plan=form,
+        numbers=conv_stencil.table(np.array(form, np.intp)),
+        scratch=tuple(form.scratch(problem.itemsize, in_place) for in_place in (False, True)),
+        seconds=predict(name, work(problem)),
+    )
+
+
+def blocking(problem):
+    """Return the `Plan` whose blocks are even, and neither too long nor too few."""
     height, width = problem.output_size[1:]
     width = even(width, BLOCK_WIDTH)
     products = max(1, n_vectors(problem) * problem.depth)
     wanted = min(max(products / 8, FEWEST), MOST)
     form = plan(problem, 1, width)
     row = width * -(-form.part // lanes(problem.dtype)) * problem.depth
-    form = plan(problem, even(height, max(1, int(wanted / row))), width)
-    while form.band * problem.itemsize > BAND_BYTES and max(form.axes[1, 0], width) > 1:
-        if form.axes[1, 0] > 1:
-            form = plan(problem, -(-form.axes[1, 0] // 2), width)
+    height = even(height, max(1, int(wanted / row)))
+    form = plan(problem, height, width)
+    while form.n_band * problem.itemsize > BAND_BYTES and max(height, width) > 1:
+        if height > 1:
+            height = -(-height // 2)
         else:
             width = -(-width // 2)
-            form = plan(problem, 1, width)
+        form = plan(problem, height, width)
     return form
 
 
 def plan(problem, height, width):
-    """Return the `Layout` of blocks of this size."""
-    axes = band_axis(problem, 0, 1), band_axis(problem, 1, height)
-    across = flat_lines(problem, width) if is_flat(problem) else lines(problem, width)
-    taps = problem.kernel_size[2]
-    if is_flat(problem):
-        reach = [tap * problem.dilation[2] for tap in range(taps)]
-        begins = [tap % across.phases * across.count + tap // across.phases for tap in reach]
-    else:
-        begins = [phase * across.count for phase in range(across.phases)]
-    n_rows = axes[0].count * axes[1].count
-    n_lists = taps if is_flat(problem) else 1
-    width_of_lanes, part = lane_channels(problem), part_channels(problem)
-    last = width_of_lanes - (width_of_lanes // part - 1) * part
-    pixels = n_rows * across.phases * across.count
-    return Layout(
-        axes=np.array([axis[:4] for axis in axes], np.intp),
-        taps=np.array([(axes[0].reach, problem.kernel_size[0]),
-                       (axes[1].reach, problem.kernel_size[1]),
-                       (n_lists, 1 if is_flat(problem) else taps)], np.intp),
-        across=np.array(across, np.intp),
-        begins=np.array(begins, np.intp),
-        list_step=across.outputs,
-        width=width_of_lanes,
-        part=part,
-        tasks=prod(-(-size // block) for size, block in zip(problem.output_size, (1, height, width)))
-        * (width_of_lanes // part),
-        addresses=n_rows * across.lists * across.columns,
-        rows=height * across.residues * prod(problem.kernel_size[:2]) * n_lists,
-        last=last,
-        band=pixels * min(last, problem.out_channels),
-        line=across.count * problem.in_channels,
+    """Return the `Plan` of blocks of this size."""
+    down, deep = band_axis(problem, 1, height), band_axis(problem, 0, 1)
+    line = flat_line(problem, width) if is_flat(problem) else plain_line(problem, width)
+    channels, part = lane_channels(problem), part_channels(problem)
+    last = channels - (channels // part - 1) * part
+    n_rows = deep.count * down.count
+    return Plan(
+        group=problem.group_size, repeats=repeats(problem), width=channels, part=part, last=last,
+        z_taps=problem.kernel_size[0], z_step=deep.step,
+        y_block=height, y_count=down.count, y_step=down.step, y_shift=down.shift,
+        y_reach=down.reach, y_taps=problem.kernel_size[1],
+        x_block=width, **line,
+        n_addresses=n_rows * line["lists"] * line["columns"],
+        n_rows=height * line["residues"] * prod(problem.kernel_size[:2]) * line["tap_lists"],
+        n_band=n_rows * line["phases"] * line["x_count"] * min(last, problem.out_channels),
+        n_line=line["x_count"] * problem.in_channels,
     )
 
 
 def part_channels(problem):
-    """Return the channels of a task: whole vectors and whole groups with all their outputs.
-
-    The last task takes the rest too, which may be less than a vector.
-    """
+    """Return the channels of a task: whole vectors, and whole groups with all their outputs."""
     width = lane_channels(problem)
     unit = lcm(lanes(problem.dtype), problem.group_out)
     n_units = width // unit
@@ -182,29 +207,30 @@ def part_channels(problem):
     return max(1, n_units // n_parts) * unit
 
 
-def lines(problem, width):
-    """Return `Across` where pixels have the lanes to themselves.
+def plain_line(problem, width):
+    """Return the lines of a `Plan` where a pixel has the lanes to itself.
 
     A row is cut so that taps are neighbours: outputs some residues apart share a line.
     """
-    stride, dilation = problem.stride[2], problem.dilation[2]
-    taps = problem.kernel_size[2]
+    stride, dilation, taps = problem.stride[2], problem.dilation[2], problem.kernel_size[2]
     step = dilation if taps > 1 else stride
     residues = step // gcd(stride, step)
     shift = stride // gcd(stride, step)
     columns = (tile_end(-(-width // residues)) - 1) * shift + taps
-    return Across(width, columns, step, shift, residues, stride, residues, columns, 1, residues)
+    return {"x_count": columns, "x_step": step, "x_shift": shift, "x_reach": 1, "x_taps": taps,
+            "phases": residues, "origin": stride, "lists": residues, "columns": columns,
+            "tap_lists": 1, "outputs": 1, "residues": residues}
 
 
-def flat_lines(problem, width):
-    """Return `Across` where lanes run over pixels: a line for each residue of the stride."""
-    stride = problem.stride[2]
+def flat_line(problem, width):
+    """Return the lines of a `Plan` where lanes run over pixels: one for each residue of the stride."""
+    stride, dilation, taps = problem.stride[2], problem.dilation[2], problem.kernel_size[2]
     outputs = lane_channels(problem) // problem.out_channels
     columns = tile_end(-(-width // outputs))
-    reach = (problem.kernel_size[2] - 1) * problem.dilation[2]
-    count = columns * outputs + reach // stride
-    phases = min(stride, reach + 1)
-    return Across(width, count, stride, 1, phases, 1, problem.kernel_size[2], columns, outputs, 1)
+    count = columns * outputs + (taps - 1) * dilation // stride
+    return {"x_count": count, "x_step": stride, "x_shift": 1, "x_reach": dilation, "x_taps": 1,
+            "phases": stride, "origin": 1, "lists": taps, "columns": columns,
+            "tap_lists": taps, "outputs": outputs, "residues": 1}
 
 
 def tile_end(n):
@@ -212,20 +238,15 @@ def tile_end(n):
     return max(n, PIXELS // 2 if n <= PIXELS // 2 else PIXELS)
 
 
-def run(problem, form, weights, images, out, first, n_threads):
-    """Write the outputs from `first` on to `out`; `n_threads` is settled."""
-    n_threads = min(n_threads, max(1, len(images) * form.tasks))
-    group, times = problem.group_size, repeats(problem)
-    dense = images.strides[4] == problem.itemsize or images.shape[4] == 1
-    in_place = dense and times == 1 and not is_flat(problem)
-    dtype = problem.dtype
-    conv_stencil.conv(
-        images, weights, out, problem.geometry(first), form.axes, form.taps, form.across,
-        form.begins, form.list_step, MODE_CODES[problem.padding_mode],
-        ACTIVATION_CODES[problem.activation], group, times, form.width, form.part, in_place,
-        np.zeros(form.last, dtype),
-        np.empty((n_threads, form.addresses), np.intp), np.empty((n_threads, form.rows), np.intp),
-        np.empty((n_threads, 1 if in_place else form.band), dtype),
-        np.empty((n_threads, form.line if times > 1 else 1), dtype),
-        np.empty((n_threads, PIXELS * form.width if is_flat(problem) else 1), dtype),
+def run(problem, layout, weights, images, out, first, n_threads):
+    """Write the outputs from `first` on to `out`."""
+    n_threads = thread_count(n_threads, len(images) * layout.seconds)
+    if n_threads > 1:
+        n_threads = min(n_threads, len(images) * layout.plan.n_tasks(out.shape[1:4]))
+    is_dense = images.strides[4] == problem.itemsize or images.shape[4] == 1
+    in_place = is_dense and layout.plan.repeats == layout.plan.outputs == 1
+    CONV[problem.dtype](
+        images, weights, out, problem.geometry(first), layout.numbers,
+        MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation], in_place,
+        np.empty((n_threads, layout.scratch[in_place]), np.uint8),
     )

@@ -9,6 +9,7 @@
 #include "product.h"
 #include "stencil.h"
 #include "stencil_fma.h"
+#include "winograd.h"
 #include "statistics.h"
 
 #include "real_f64.h"
@@ -17,6 +18,7 @@
 #include "product.h"
 #include "stencil.h"
 #include "stencil_fma.h"
+#include "winograd.h"
 #include "statistics.h"
 
 #define STRING_(x) #x
@@ -34,6 +36,12 @@ const microkernels TABLE(TIER) = {
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
     .activate_f64 = activate_values_f64,
+    .winograd_samples_f32 = winograd_samples_f32,
+    .winograd_samples_f64 = winograd_samples_f64,
+    .winograd_taps_f32 = winograd_taps_f32,
+    .winograd_taps_f64 = winograd_taps_f64,
+    .winograd_outputs_f32 = winograd_outputs_f32,
+    .winograd_outputs_f64 = winograd_outputs_f64,
     .reduce_f32 = reduce_f32,
     .reduce_f64 = reduce_f64,
     .stencil_fma_f32 = stencil_fma_f32,
