@@ -50,20 +50,6 @@ def scratch_bytes(*sizes):
     return 64 + sum(-(-size // 64) * 64 for size in sizes)
 
 
-def padded(size, dtype):
-    """Return `size` values, or as many more as fill whole vectors."""
-    width = lanes(dtype)
-    return -(-size // width) * width
-
-
-def aligned(shape, dtype):
-    """Return an empty array that begins on a cache line."""
-    size = prod(shape)
-    values = np.empty(size + CACHE_LINE // np.dtype(dtype).itemsize, dtype)
-    first = -values.ctypes.data % CACHE_LINE // values.itemsize
-    return values[first:first + size].reshape(shape)
-
-
 def even(size, wanted):
     """Return the length of parts of `size` that are about equal and at most `wanted` long."""
     n = -(-size // wanted)

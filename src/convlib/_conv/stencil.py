@@ -20,8 +20,8 @@ from convlib._threads import thread_count
 CONV = by_dtype(conv_stencil.conv)
 PACK = by_dtype(conv_stencil.pack)
 
-PIXELS = 14                # of a tile, the most
-BLOCK_WIDTH = 16 * PIXELS
+TILES = 4, 8, 14           # pixels; as in _native/c/microkernels.h
+BLOCK_TILES = 4            # along a row of a block: high blocks read few rows twice
 BAND_BYTES = 256 * 1024    # of copied pixels; they stay in the second-level cache
 PART_BYTES = 512           # of a pixel's channels in a task: tiles stay in the first-level cache
 FEWEST, MOST = 15e3, 2e5   # products of vectors in a task, 5 to 60 us
@@ -35,13 +35,17 @@ class Plan(NamedTuple):
     width: int          # channels of all lanes
     part: int           # channels of a task
     last: int           # channels of the last task, which takes the rest
+    z_block: int        # planes of outputs in a task
+    z_count: int        # planes of pixels under them
+    z_step: int         # planes of the image between those
+    z_shift: int        # of those, between neighbouring outputs
+    z_reach: int        # and between neighbouring taps
     z_taps: int
-    z_step: int         # planes between taps
-    y_block: int        # rows of outputs in a task
-    y_count: int        # rows of pixels under them
-    y_step: int         # rows of the image between those
-    y_shift: int        # of those, between neighbouring outputs
-    y_reach: int        # and between neighbouring taps
+    y_block: int        # the same for rows
+    y_count: int
+    y_step: int
+    y_shift: int
+    y_reach: int
     y_taps: int
     x_block: int        # outputs of a row in a task
     x_count: int        # pixels of a line
@@ -65,11 +69,11 @@ class Plan(NamedTuple):
         """Return the bytes of scratch for one thread."""
         copies = (0, 0) if in_place else (self.n_band * itemsize, self.n_line * itemsize)
         return scratch_bytes(8 * self.n_addresses, 8 * self.n_rows, self.last * itemsize,
-                             PIXELS * self.last * itemsize, *copies)
+                             TILES[-1] * self.last * itemsize, *copies)
 
     def n_tasks(self, size):
         """Return the number of tasks for outputs of this size."""
-        blocks = prod(-(-n // block) for n, block in zip(size, (1, self.y_block, self.x_block)))
+        blocks = prod(-(-n // block) for n, block in zip(size, (self.z_block, self.y_block, self.x_block)))
         return blocks * (self.width // self.part)
 
 
@@ -131,7 +135,7 @@ def refuse(problem):
     size = prod(weights_shape(problem)) * problem.itemsize
     if size > 2**26:
         return f"the packed kernel would take {size} bytes"
-    size = plan(problem, 1, 1).scratch(problem.itemsize, False)
+    size = plan(problem, 1, 1, 1).scratch(problem.itemsize, False)
     if size > 2**28:
         return f"a single tile takes {size} bytes"
     return ""
@@ -158,39 +162,45 @@ def layout(problem, name):
 
 
 def blocking(problem):
-    """Return the `Plan` whose blocks are even, and neither too long nor too few."""
-    height, width = problem.output_size[1:]
-    width = even(width, BLOCK_WIDTH)
-    products = max(1, n_vectors(problem) * problem.depth)
-    wanted = min(max(products / 8, FEWEST), MOST)
-    form = plan(problem, 1, width)
-    row = width * -(-form.part // lanes(problem.dtype)) * problem.depth
-    height = even(height, max(1, int(wanted / row)))
-    form = plan(problem, height, width)
-    while form.n_band * problem.itemsize > BAND_BYTES and max(height, width) > 1:
-        if height > 1:
-            height = -(-height // 2)
-        else:
-            width = -(-width // 2)
-        form = plan(problem, height, width)
+    """Return the `Plan` whose blocks are even, and neither too long nor too few.
+
+    They are narrow and high, or deep: neighbours across share columns of pixels only.
+    """
+    outputs = lane_channels(problem) // problem.out_channels
+    wanted = min(max(n_vectors(problem) * problem.depth / 8, FEWEST), MOST)
+    size = [1, 1, tiles_wide(problem.output_size[2], outputs)]
+    form = plan(problem, *size)
+    vectors = -(-size[2] // outputs) * -(-form.part // lanes(problem.dtype))
+    rows = max(1, int(wanted / (vectors * problem.depth)))
+    size[1] = even(problem.output_size[1], rows)
+    size[0] = even(problem.output_size[0], max(1, rows // size[1]))
+    form = plan(problem, *size)
+    while form.n_band * problem.itemsize > BAND_BYTES and max(size) > 1:
+        axis = 0 if size[0] > 1 else 1 if size[1] > 1 else 2
+        size[axis] = -(-size[axis] // 2)
+        form = plan(problem, *size)
     return form
 
 
-def plan(problem, height, width):
+def tiles_wide(width, outputs):
+    """Return a width of blocks: whole tiles, or all of it."""
+    tile = TILES[-1] * outputs
+    return min(width, even(-(-width // tile), BLOCK_TILES) * tile)
+
+
+def plan(problem, depth, height, width):
     """Return the `Plan` of blocks of this size."""
-    down, deep = band_axis(problem, 1, height), band_axis(problem, 0, 1)
+    deep, down = band_axis(problem, 0, depth), band_axis(problem, 1, height)
     line = flat_line(problem, width) if is_flat(problem) else plain_line(problem, width)
     channels, part = lane_channels(problem), part_channels(problem)
     last = channels - (channels // part - 1) * part
     n_rows = deep.count * down.count
+    n_taps = problem.kernel_size[0] * problem.kernel_size[1] * line["tap_lists"]
     return Plan(
-        group=problem.group_size, repeats=repeats(problem), width=channels, part=part, last=last,
-        z_taps=problem.kernel_size[0], z_step=deep.step,
-        y_block=height, y_count=down.count, y_step=down.step, y_shift=down.shift,
-        y_reach=down.reach, y_taps=problem.kernel_size[1],
-        x_block=width, **line,
+        problem.group_size, repeats(problem), channels, part, last,
+        *deep, problem.kernel_size[0], *down, problem.kernel_size[1], width, **line,
         n_addresses=n_rows * line["lists"] * line["columns"],
-        n_rows=height * line["residues"] * prod(problem.kernel_size[:2]) * line["tap_lists"],
+        n_rows=depth * height * line["residues"] * n_taps,
         n_band=n_rows * line["phases"] * line["x_count"] * min(last, problem.out_channels),
         n_line=line["x_count"] * problem.in_channels,
     )
@@ -235,7 +245,7 @@ def flat_line(problem, width):
 
 def tile_end(n):
     """Return how many outputs in a line tiles may read the pixels of."""
-    return max(n, PIXELS // 2 if n <= PIXELS // 2 else PIXELS)
+    return max(n, min(tile for tile in TILES if tile >= min(n, TILES[-1])))
 
 
 def run(problem, layout, weights, images, out, first, n_threads):

@@ -10,7 +10,7 @@ from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
 
 from .border cimport border_index, fill_row
-from .cpu cimport STENCIL_HALF, STENCIL_PIXELS, kernels, microkernels, stencil
+from .cpu cimport STENCIL_LARGE, STENCIL_MIDDLE, STENCIL_SMALL, kernels, microkernels, stencil
 from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport n_lanes
@@ -21,7 +21,7 @@ from .types cimport intp_t, real
 # `Plan` of _conv/stencil.py, in its order.
 cdef struct plan_t:
     intp_t group, repeats, width, part, last
-    intp_t z_taps, z_step
+    intp_t z_block, z_count, z_step, z_shift, z_reach, z_taps
     intp_t y_block, y_count, y_step, y_shift, y_reach, y_taps
     intp_t x_block, x_count, x_step, x_shift, x_reach, x_taps
     intp_t phases, origin, lists, columns, tap_lists, outputs, residues
@@ -29,7 +29,7 @@ cdef struct plan_t:
 
 # What a task covers, and the first pixel under it.
 cdef struct block_t:
-    intp_t image, z, y, x, height, width
+    intp_t image, z, y, x, depth, height, width
     intp_t z0, y0, x0
     intp_t channel, n_channels
 
@@ -93,8 +93,9 @@ def conv(
     cdef:
         const microkernels* mk = kernels()
         const plan_t* plan = <const plan_t*> &numbers[0]
-        intp_t n_tasks = plan.width // plan.part * out.shape[0] * out.shape[1] \
-            * n_blocks(out.shape[2], plan.y_block) * n_blocks(out.shape[3], plan.x_block)
+        intp_t n_tasks = plan.width // plan.part * out.shape[0] \
+            * n_blocks(out.shape[1], plan.z_block) * n_blocks(out.shape[2], plan.y_block) \
+            * n_blocks(out.shape[3], plan.x_block)
         intp_t task
         uint64_t mode = 0
 
@@ -130,7 +131,7 @@ cdef void convolve_block(
         const real** addresses = <const real**> cut(&room, plan.n_addresses * sizeof(intp_t))
         const real*** rows = <const real***> cut(&room, plan.n_rows * sizeof(intp_t))
         real* zero = <real*> cut(&room, plan.last * sizeof(real))
-        real* spare = <real*> cut(&room, STENCIL_PIXELS * plan.last * sizeof(real))
+        real* spare = <real*> cut(&room, STENCIL_LARGE * plan.last * sizeof(real))
         real* band = <real*> cut(&room, 0 if in_place else plan.n_band * sizeof(real))
         real* line = <real*> room
 
@@ -147,6 +148,7 @@ cdef inline block_t block_of(
         block_t block
         intp_t n_parts = plan.width // plan.part
         intp_t part = task % n_parts
+        intp_t n_z = n_blocks(out.shape[1], plan.z_block)
         intp_t n_y = n_blocks(out.shape[2], plan.y_block)
         intp_t n_x = n_blocks(out.shape[3], plan.x_block)
         intp_t rest = task // n_parts
@@ -154,8 +156,9 @@ cdef inline block_t block_of(
     block.n_channels = plan.last if part == n_parts - 1 else plan.part
     block.x = rest % n_x * plan.x_block
     block.y = rest // n_x % n_y * plan.y_block
-    block.z = rest // (n_x * n_y) % out.shape[1]
-    block.image = rest // (n_x * n_y * out.shape[1])
+    block.z = rest // (n_x * n_y) % n_z * plan.z_block
+    block.image = rest // (n_x * n_y * n_z)
+    block.depth = min(plan.z_block, out.shape[1] - block.z)
     block.height = min(plan.y_block, out.shape[2] - block.y)
     block.width = min(plan.x_block, out.shape[3] - block.x)
     block.z0 = input_of(geometry, 0, block.z)
@@ -170,13 +173,14 @@ cdef inline void fill_lists(
 ) noexcept nogil:
     """Write the addresses of the pixels under a block, and copy the pixels if they must be."""
     cdef:
+        intp_t n_planes = plan.z_count - (plan.z_block - block.depth) * plan.z_shift
         intp_t n_rows = plan.y_count - (plan.y_block - block.height) * plan.y_shift
         intp_t n_in = min(block.n_channels // plan.repeats, images.shape[4])
         intp_t pitch = n_in * plan.repeats
         intp_t i, j, k, z, y
         const real* row
 
-    for i in range(plan.z_taps):
+    for i in range(n_planes):
         z = border_index(block.z0 + i * plan.z_step, images.shape[1], padding_mode)
         for j in range(n_rows):
             y = border_index(block.y0 + j * plan.y_step, images.shape[2], padding_mode)
@@ -263,15 +267,23 @@ cdef inline void fill_rows(
     const block_t* block, const plan_t* plan, const real** addresses, const real*** rows,
 ) noexcept nogil:
     """Write, for each row of outputs and each residue, the lists under the rows of taps."""
-    cdef intp_t y, r, i, j, k, row
-    for y in range(block.height):
-        for r in range(plan.residues):
-            for i in range(plan.z_taps):
-                for j in range(plan.y_taps):
-                    row = i * plan.y_count + y * plan.y_shift + j * plan.y_reach
-                    for k in range(plan.tap_lists):
-                        rows[0] = addresses + (row * plan.lists + r + k) * plan.columns
-                        rows += 1
+    cdef intp_t z, y, r, i, j, k, plane, row
+    for z in range(block.depth):
+        for y in range(block.height):
+            for r in range(plan.residues):
+                for i in range(plan.z_taps):
+                    plane = z * plan.z_shift + i * plan.z_reach
+                    for j in range(plan.y_taps):
+                        row = plane * plan.y_count + y * plan.y_shift + j * plan.y_reach
+                        for k in range(plan.tap_lists):
+                            rows[0] = addresses + (row * plan.lists + r + k) * plan.columns
+                            rows += 1
+
+
+cdef inline intp_t tile_size(intp_t n) noexcept nogil:
+    """Return the pixels of the smallest tile for n."""
+    return STENCIL_SMALL if n <= STENCIL_SMALL else (
+        STENCIL_MIDDLE if n <= STENCIL_MIDDLE else STENCIL_LARGE)
 
 
 cdef inline void write_block(
@@ -283,7 +295,7 @@ cdef inline void write_block(
         stencil form
         intp_t n_rows = plan.z_taps * plan.y_taps * plan.tap_lists
         intp_t step = plan.residues * plan.outputs
-        intp_t r, n, begin, end, row, least
+        intp_t r, n, begin, end, row
         const real*** lists
         real* to
 
@@ -298,13 +310,12 @@ cdef inline void write_block(
         end = 0
         while end < n:
             begin = end
-            end = min(n, begin + STENCIL_PIXELS)
-            # The last tile is whole or half, and overlaps the one before.
-            least = STENCIL_HALF if end - begin <= STENCIL_HALF else STENCIL_PIXELS
-            begin = max(0, min(begin, end - least))
-            for row in range(block.height):
+            end = min(n, begin + STENCIL_LARGE)
+            begin = max(0, end - tile_size(end - begin))  # whole tiles; the last two may overlap
+            for row in range(block.depth * block.height):
                 lists = rows + (row * plan.residues + r) * n_rows
-                to = &out[block.image, block.z, block.y + row, block.x + r, block.channel] \
+                to = &out[block.image, block.z + row // block.height,
+                          block.y + row % block.height, block.x + r, block.channel] \
                     + begin * step * out.shape[4]
                 if plan.outputs > 1 and end * step > block.width:
                     stencil_fma(mk, &form, end - begin, lists, begin, weights, spare, plan.width)

@@ -6,8 +6,9 @@ from .types cimport float32_t, float64_t, intp_t
 cdef extern from "microkernels.h":
     int REDUCE_MAX
     int REDUCE_SUM
-    intp_t STENCIL_PIXELS
-    intp_t STENCIL_HALF
+    intp_t STENCIL_SMALL
+    intp_t STENCIL_MIDDLE
+    intp_t STENCIL_LARGE
     ctypedef struct stencil:
         intp_t group
         intp_t n_rows

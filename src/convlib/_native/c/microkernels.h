@@ -43,7 +43,7 @@ typedef struct {
     int activation;
 } stencil;
 
-enum { STENCIL_PIXELS = 14, STENCIL_HALF = 7 }; /* most pixels of a tile */
+enum { STENCIL_SMALL = 4, STENCIL_MIDDLE = 8, STENCIL_LARGE = 14 }; /* pixels of its tiles */
 
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
@@ -94,8 +94,8 @@ typedef struct {
 
     /* stencil_fma.h: out[i * out_step + c] = bias[c] + sum over rows j, members q of the group of c
      * and taps k of weights[j][q][k][c] * rows[j][(column + i) * stride + k][that member], then the
-     * activation, for n_pixels <= STENCIL_PIXELS outputs i. The lists of rows hold addresses of
-     * pixels that may be read for STENCIL_HALF or, if n_pixels is larger, STENCIL_PIXELS outputs.
+     * activation, for n_pixels <= STENCIL_LARGE outputs i. The lists of rows hold addresses of
+     * pixels that may be read for as many outputs as the smallest tile that holds n_pixels has.
      * Weights are cut into vectors of channels, of which the last overlaps the one before; each
      * begins with its bias. */
     void (*stencil_fma_f32)(const stencil *form, ptrdiff_t n_pixels,

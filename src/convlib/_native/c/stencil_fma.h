@@ -16,12 +16,15 @@
 #ifndef CONVLIB_STENCIL_FMA_H
 #define CONVLIB_STENCIL_FMA_H
 
-/* Whole tiles at once need the registers of AVX-512. */
+/* Large tiles need the registers of AVX-512; the other tiers have two that overlap. */
 #if VEC_BYTES == 64
-#define WHOLE_TILES 1
+#define LARGE_TILES 1
 #else
-#define WHOLE_TILES 0
+#define LARGE_TILES 0
 #endif
+
+/* Most taps of a row whose weights stay in registers. */
+#define MOST_TAPS 7
 
 /* The lane whose value a lane sees as the member `q` of its group. */
 #define MEMBER(group, q, lane) (((lane) / (group) * (group) + (q)) & (LANES_HERE - 1))
@@ -92,7 +95,7 @@ INLINE void NAME(add_taps)(const int group, const int q, const int n_taps, const
                            const int n_pixels, const REAL *const *pixels, ptrdiff_t channel,
                            const REAL *weights, VEC *sum)
 {
-    VEC weight[STENCIL_HALF];
+    VEC weight[MOST_TAPS];
     UNROLL
     for (int k = 0; k < n_taps; k++)
         weight[k] = NAME(load)(weights + k * LANES);
@@ -120,7 +123,7 @@ INLINE void NAME(fma_tile)(const int group, const int taps, const int stride, co
                            ptrdiff_t channel, const REAL *weights, ptrdiff_t n_wanted, REAL *out,
                            ptrdiff_t out_step)
 {
-    VEC sum[STENCIL_PIXELS];
+    VEC sum[STENCIL_LARGE];
     UNROLL
     for (int i = 0; i < n_pixels; i++)
         sum[i] = NAME(load)(weights);
@@ -147,7 +150,7 @@ INLINE void NAME(fma_tile)(const int group, const int taps, const int stride, co
         }
     }
     if (form->activation > ACTIVATION_RELU) { /* rarer and longer: by way of memory */
-        VEC x[STENCIL_PIXELS];
+        VEC x[STENCIL_LARGE];
         UNROLL
         for (int i = 0; i < n_pixels; i++)
             x[i] = sum[i];
@@ -190,37 +193,34 @@ INLINE void NAME(fma_channels)(const int group, const int taps, const int stride
                            out, out_step);                                                        \
     }
 #define ENTRY(group, taps, stride, n_pixels) NAME(fma_##group##_##taps##_##stride##_##n_pixels)
-#if WHOLE_TILES
-#define TILES(group, taps, stride) TILE(group, taps, stride, 7) TILE(group, taps, stride, 14)
-#define WHOLE(group, taps, stride) ENTRY(group, taps, stride, 14)
+#define TILES(group, taps, stride) TILE(group, taps, stride, 4) TILE(group, taps, stride, 8)
+#if LARGE_TILES
+#define MORE_TILES(group, taps, stride) TILE(group, taps, stride, 14)
+#define LARGE(group, taps, stride) ENTRY(group, taps, stride, 14)
 #else
-#define TILES(group, taps, stride) TILE(group, taps, stride, 7)
-#define WHOLE(group, taps, stride) NULL
+#define MORE_TILES(group, taps, stride)
+#define LARGE(group, taps, stride) NULL
 #endif
 
-TILES(1, 3, 1)
-TILE(1, 3, 2, 7)
-TILES(1, 5, 1)
-TILE(1, 5, 2, 7)
-TILES(1, 7, 1)
-TILE(1, 7, 2, 7)
-TILES(1, 0, 0)
-TILES(2, 3, 1)
-TILE(2, 3, 2, 7)
-TILES(2, 0, 0)
-TILES(4, 3, 1)
-TILE(4, 3, 2, 7)
-TILES(4, 0, 0)
-TILES(8, 3, 1)
-TILE(8, 3, 2, 7)
-TILES(8, 0, 0)
+#define EACH(group, taps, stride) TILES(group, taps, stride) MORE_TILES(group, taps, stride)
+#define EACH_SMALL TILES
+#define LIST_OF_TILES                                                                             \
+    EACH(1, 3, 1) EACH_SMALL(1, 3, 2) EACH(1, 5, 1) EACH_SMALL(1, 5, 2) EACH(1, 7, 1)             \
+    EACH_SMALL(1, 7, 2) EACH(1, 0, 0) EACH(2, 3, 1) EACH_SMALL(2, 3, 2) EACH(2, 0, 0)             \
+    EACH(4, 3, 1) EACH_SMALL(4, 3, 2) EACH(4, 0, 0) EACH(8, 3, 1) EACH_SMALL(8, 3, 2) EACH(8, 0, 0)
+
+LIST_OF_TILES
+
+#undef EACH
+#undef EACH_SMALL
+#define EACH(group, taps, stride)                                                                 \
+    {group, taps, stride, ENTRY(group, taps, stride, 4), ENTRY(group, taps, stride, 8),           \
+     LARGE(group, taps, stride)},
+#define EACH_SMALL(group, taps, stride)                                                           \
+    {group, taps, stride, ENTRY(group, taps, stride, 4), ENTRY(group, taps, stride, 8), NULL},
 
 typedef void (*NAME(fma_function))(const stencil *, const REAL *const *const *, ptrdiff_t,
                                    const REAL *, ptrdiff_t, REAL *, ptrdiff_t);
-
-#define BOTH(group, taps, stride)                                                                 \
-    {group, taps, stride, ENTRY(group, taps, stride, 7), WHOLE(group, taps, stride)},
-#define HALF(group, taps, stride) {group, taps, stride, ENTRY(group, taps, stride, 7), NULL},
 
 static void NAME(stencil_fma)(const stencil *form, ptrdiff_t n_pixels,
                               const REAL *const *const *rows, ptrdiff_t column,
@@ -228,29 +228,31 @@ static void NAME(stencil_fma)(const stencil *form, ptrdiff_t n_pixels,
 {
     static const struct {
         ptrdiff_t group, taps, stride;
-        NAME(fma_function) half, whole;
-    } tiles[] = {
-        BOTH(1, 3, 1) HALF(1, 3, 2) BOTH(1, 5, 1) HALF(1, 5, 2) BOTH(1, 7, 1) HALF(1, 7, 2)
-        BOTH(1, 0, 0) BOTH(2, 3, 1) HALF(2, 3, 2) BOTH(2, 0, 0) BOTH(4, 3, 1) HALF(4, 3, 2)
-        BOTH(4, 0, 0) BOTH(8, 3, 1) HALF(8, 3, 2) BOTH(8, 0, 0)
-    };
+        NAME(fma_function) small, middle, large;
+    } tiles[] = {LIST_OF_TILES};
     int i = 0;
     while (tiles[i].group != form->group ||
            (tiles[i].taps && (tiles[i].taps != form->n_taps || tiles[i].stride != form->stride)))
         i++;
-    if (n_pixels > STENCIL_HALF && tiles[i].whole) {
-        tiles[i].whole(form, rows, column, weights, n_pixels, out, out_step);
-        return;
+    if (n_pixels <= STENCIL_SMALL) {
+        tiles[i].small(form, rows, column, weights, n_pixels, out, out_step);
+    } else if (n_pixels <= STENCIL_MIDDLE) {
+        tiles[i].middle(form, rows, column, weights, n_pixels, out, out_step);
+    } else if (tiles[i].large) {
+        tiles[i].large(form, rows, column, weights, n_pixels, out, out_step);
+    } else {
+        const ptrdiff_t second = STENCIL_LARGE - STENCIL_MIDDLE;
+        tiles[i].middle(form, rows, column, weights, STENCIL_MIDDLE, out, out_step);
+        tiles[i].middle(form, rows, column + second, weights, n_pixels - second,
+                        out + second * out_step, out_step);
     }
-    tiles[i].half(form, rows, column, weights, n_pixels, out, out_step);
-    if (n_pixels > STENCIL_HALF)
-        tiles[i].half(form, rows, column + STENCIL_HALF, weights, n_pixels - STENCIL_HALF,
-                      out + STENCIL_HALF * out_step, out_step);
 }
 
-#undef HALF
-#undef BOTH
-#undef WHOLE
-#undef ENTRY
+#undef EACH
+#undef EACH_SMALL
+#undef LIST_OF_TILES
+#undef LARGE
+#undef MORE_TILES
 #undef TILES
+#undef ENTRY
 #undef TILE
