@@ -24,6 +24,7 @@ TILES = 4, 8, 14           # pixels; as in _native/c/microkernels.h
 BLOCK_TILES = 4            # along a row of a block: high blocks read few rows twice
 BAND_BYTES = 256 * 1024    # of copied pixels; they stay in the second-level cache
 PART_BYTES = 512           # of a pixel's channels in a task: tiles stay in the first-level cache
+CROWDING = 2048            # bytes between pixels that then share a few lines of the first cache
 FEWEST, MOST = 15e3, 2e5   # products of vectors in a task, 5 to 60 us
 
 
@@ -83,15 +84,17 @@ class Layout(NamedTuple):
     plan: Plan
     numbers: memoryview    # the plan for C
     scratch: tuple         # bytes for one thread: with copied pixels, and in place
+    in_place: bool         # whether pixels may be read where they stand
     seconds: float         # for one image
 
 
 def work(problem):
     """Return the amounts of work for one image, in the units of `convlib._speeds`."""
-    amounts = {"call": 1, "product": n_vectors(problem) * problem.depth}
+    values = prod(problem.image_size) * problem.in_channels
+    moved = (values + prod(problem.output_size) * problem.out_channels) * problem.itemsize
+    amounts = {"call": 1, "product": n_vectors(problem) * problem.depth, "move": moved}
     if copies(problem):
-        pixels = prod(problem.image_size)
-        amounts["copy"] = pixels * problem.in_channels * repeats(problem) * problem.itemsize
+        amounts["copy"] = values * repeats(problem) * problem.itemsize
     return amounts
 
 
@@ -157,6 +160,7 @@ def layout(problem, name):
         plan=form,
         numbers=conv_stencil.table(np.array(form, np.intp)),
         scratch=tuple(form.scratch(problem.itemsize, in_place) for in_place in (False, True)),
+        in_place=not copies(problem),
         seconds=predict(name, work(problem)),
     )
 
@@ -254,7 +258,7 @@ def run(problem, layout, weights, images, out, first, n_threads):
     if n_threads > 1:
         n_threads = min(n_threads, len(images) * layout.plan.n_tasks(out.shape[1:4]))
     is_dense = images.strides[4] == problem.itemsize or images.shape[4] == 1
-    in_place = is_dense and layout.plan.repeats == layout.plan.outputs == 1
+    in_place = is_dense and layout.in_place and images.strides[3] % CROWDING != 0
     CONV[problem.dtype](
         images, weights, out, problem.geometry(first), layout.numbers,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation], in_place,
