@@ -1,0 +1,175 @@
+"""Convolution of few channels: lanes are pixels.
+
+A task is a block of output pixels of one image. The input under it is copied once into padded
+planes, one channel each; the rows of a plane are then read a vector of neighbouring pixels at a
+time. Outputs of one channel go where they belong; those of several wait in lines, four rows at a
+time, until their channels can be put side by side.
+"""
+from cython.parallel cimport parallel, prange
+
+from .cpu cimport kernels, microkernels, plane_output, plane_taps
+from .geometry cimport input_of
+from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
+from .planes cimport fill_planes, interleave, planes
+from .product cimport activate
+from .types cimport intp_t, real
+
+# Columns of `axes`, one row an axis, and the rows of outputs that wait in lines.
+cdef enum:
+    BLOCK = 0      # output pixels of a task
+    COUNT = 1      # input pixels under them
+    STEP = 2       # pixels of the image between these
+    SHIFT = 3      # such steps between neighbouring outputs
+    RELU = 1
+    N_LINES = 4
+
+
+def conv(
+    const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
+    const real[:, :, ::1] weights,      # (groups, parts of a group, n_out * (1 + depth))
+    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
+    const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
+    const intp_t[:, ::1] axes,          # (3, 4): see above
+    const intp_t[::1] plane_offsets,    # (taps along depth * in_channels of a group,)
+    const intp_t[::1] column_offsets,   # (taps along width,)
+    intp_t n_rows,                      # taps along height
+    intp_t row_step,                    # values between the rows of neighbouring taps
+    intp_t phase,                       # values between runs of every SHIFT-th pixel of a row
+    int padding_mode,
+    int activation,
+    bint stream,                        # whether the outputs are larger than the caches
+    real[:, ::1] bands,                 # (n_threads, values of the planes under a block)
+    real[:, ::1] lines,                 # (n_threads, N_LINES * (out_channels + n_out) * a line)
+):
+    """Write the convolution of `images` to `out`. Arguments are trusted."""
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
+        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
+        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
+        intp_t n_tasks = out.shape[0] * n_z * n_y * n_x
+        intp_t n_phases = axes[2, SHIFT]
+        intp_t plane = axes[1, COUNT] * n_phases * phase
+        intp_t task, image, i, z, y, x, depth, height, width
+        intp_t thread = 0
+        plane_taps taps
+        const real* band
+        uint64_t mode = 0
+
+    taps.n_planes = plane_offsets.shape[0]
+    taps.planes = &plane_offsets[0]
+    taps.n_rows = n_rows
+    taps.row_step = row_step
+    taps.n_columns = column_offsets.shape[0]
+    taps.columns = &column_offsets[0]
+    with nogil, parallel(num_threads=<int> bands.shape[0]):
+        mode = flush_denormals()
+        thread = thread_id()
+        for task in prange(n_tasks, schedule="dynamic"):
+            x = task % n_x * axes[2, BLOCK]
+            y = task // n_x % n_y * axes[1, BLOCK]
+            z = task // (n_x * n_y) % n_z * axes[0, BLOCK]
+            image = task // (n_x * n_y * n_z)
+            depth = min(axes[0, BLOCK], out.shape[1] - z)
+            height = min(axes[1, BLOCK], out.shape[2] - y)
+            width = min(axes[2, BLOCK], out.shape[3] - x)
+            fill_block(images, image, z, y, x, depth, height, width, geometry, axes, phase, plane,
+                       padding_mode, &bands[thread, 0])
+            for i in range(depth):
+                band = &bands[thread, 0] + i * axes[0, SHIFT] * images.shape[4] * plane
+                if out.shape[4] == 1:
+                    convolve_block(mk, &taps, weights, height, width, band,
+                                   axes[1, SHIFT] * n_phases * phase, activation, stream,
+                                   out.shape[3], &out[image, z + i, y, x, 0])
+                else:
+                    convolve_rows(mk, &taps, weights, height, width, band,
+                                  axes[1, SHIFT] * n_phases * phase,
+                                  plane * images.shape[4] // weights.shape[0], activation, stream,
+                                  out.shape[3], out.shape[4], lines, thread,
+                                  &out[image, z + i, y, x, 0])
+        restore_denormals(mode)
+
+
+cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
+    return (size + block - 1) // block
+
+
+cdef inline void fill_block(
+    const real[:, :, :, :, :] images, intp_t image, intp_t z, intp_t y, intp_t x, intp_t depth,
+    intp_t height, intp_t width, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    intp_t phase, intp_t plane, int padding_mode, real* band,
+) noexcept nogil:
+    """Copy the input under depth x height x width outputs from (z, y, x) on."""
+    cdef:
+        intp_t start[3]
+        intp_t count[3]
+        intp_t step[3]
+        int axis
+
+    start[0] = input_of(geometry, 0, z)
+    start[1] = input_of(geometry, 1, y)
+    start[2] = input_of(geometry, 2, x)
+    count[0] = axes[0, COUNT] - (axes[0, BLOCK] - depth) * axes[0, SHIFT]
+    count[1] = axes[1, COUNT] - (axes[1, BLOCK] - height) * axes[1, SHIFT]
+    count[2] = axes[2, COUNT] - (axes[2, BLOCK] - width) * axes[2, SHIFT]
+    for axis in range(3):
+        step[axis] = axes[axis, STEP]
+    fill_planes(images, image, start, count, step, axes[2, SHIFT], phase, plane, padding_mode,
+                band)
+
+
+cdef inline void convolve_block(
+    const microkernels* mk, const plane_taps* taps, const real[:, :, ::1] weights, intp_t height,
+    intp_t width, const real* band, intp_t x_step, int activation, bint stream, intp_t out_width,
+    real* out,
+) noexcept nogil:
+    """Write the only output channel of a block."""
+    cdef:
+        plane_output form
+        intp_t i
+
+    form.row_step = out_width
+    form.channel_step = 0
+    form.relu = activation == RELU
+    form.stream = stream and activation <= RELU
+    planes(mk, taps, 1, height, width, band, x_step, &weights[0, 0, 0], &form, out)
+    if activation > RELU:
+        for i in range(height):
+            activate(mk, activation, width, out + i * out_width)
+
+
+cdef inline void convolve_rows(
+    const microkernels* mk, const plane_taps* taps, const real[:, :, ::1] weights, intp_t height,
+    intp_t width, const real* band, intp_t x_step, intp_t group_step, int activation, bint stream,
+    intp_t out_width, intp_t out_channels, real[:, ::1] all_lines, intp_t thread, real* out,
+) noexcept nogil:
+    """Write a block of several output channels. The last part of a group may have some more.
+
+    Those are written where channels of the next group go afterwards, or to spare lines.
+    """
+    cdef:
+        intp_t n_out = weights.shape[2] // (1 + taps.n_planes * taps.n_rows * taps.n_columns)
+        intp_t group_out = out_channels // weights.shape[0]
+        intp_t line = all_lines.shape[1] // (N_LINES * (out_channels + n_out))
+        intp_t batch, y, n, group, part, i, channel
+        real* lines = &all_lines[thread, 0]
+        plane_output form
+
+    form.row_step = (out_channels + n_out) * line
+    form.channel_step = line
+    form.relu = activation == RELU
+    form.stream = False
+    for batch in range(blocks(height, N_LINES)):
+        y = batch * N_LINES
+        n = min(<intp_t> N_LINES, height - y)
+        for group in range(weights.shape[0]):
+            for part in range(weights.shape[1]):
+                channel = group * group_out + part * n_out
+                planes(mk, taps, n_out, n, width, band + group * group_step + y * x_step, x_step,
+                       &weights[group, part, 0], &form, lines + channel * line)
+        for i in range(n):
+            if activation > RELU:
+                for channel in range(out_channels):
+                    activate(mk, activation, width, lines + i * form.row_step + channel * line)
+            interleave(mk, out_channels, width, lines + i * form.row_step, line, stream,
+                       out + (y + i) * out_width * out_channels)
