@@ -31,7 +31,9 @@ class Algorithm:
 # Order breaks ties. The last accepts every problem: it is the slow, obvious one.
 ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
-    for name, way in (("pointwise", pointwise), ("planes", planes), ("igemm", igemm), ("direct", direct))
+    for name, way in (
+        ("pointwise", pointwise), ("planes", planes), ("igemm", igemm), ("direct", direct),
+    )
 )
 
 NAMES = tuple(algorithm.name for algorithm in ALGORITHMS)

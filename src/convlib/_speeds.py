@@ -4,10 +4,11 @@ The amounts of work are what the `work` of a file in `_conv` returns. The number
 on measurements of one thread; only their ratios matter for the choice.
 """
 
-# Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes.
+# Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes;
+# what is put in another order, in values.
 SECONDS = {
     "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
-    "planes": {"call": 5e-6, "product": 1.7e-10},
+    "planes": {"call": 5e-6, "product": 2.6e-10, "copy": 5e-11, "interleave": 1.4e-10},
     "igemm": {"call": 5e-6, "product": 2e-10, "copy": 1.9e-10, "pack": 2.5e-10},
     "direct": {"call": 5e-5, "product": 3.3e-9},
 }

@@ -11,7 +11,7 @@ from convlib._terms import ACTIVATION_CODES, MODE_CODES, even, lanes
 from convlib._threads import thread_count
 
 MOST_CHANNELS = 16
-BAND_BYTES = 192 * 1024    # stays in the second-level cache beside lines and outputs
+BAND_BYTES = 128 * 1024    # stays in the second-level cache beside lines and outputs
 TASK_MACS = 8e6            # about 100 us
 WIDTHS = (8192, 4096, 2048, 1024, 512, 256, 128, 64, 32)
 LINE_WIDTH = 512           # pixels of a block whose outputs wait in lines
@@ -56,7 +56,14 @@ def refuse(problem):
 
 def work(problem, packed):
     """Return the amounts of work for one image, in the units of `convlib._speeds`."""
-    return {"call": 1, "product": problem.n_macs / lanes(problem.dtype)}
+    amounts = {
+        "call": 1,
+        "product": problem.n_macs / lanes(problem.dtype),
+        "copy": prod(problem.image_size) * problem.in_channels * problem.itemsize,
+    }
+    if problem.out_channels > 1:
+        amounts["interleave"] = prod(problem.output_size) * problem.out_channels
+    return amounts
 
 
 def grid(problem):
@@ -129,7 +136,8 @@ def phase_values(problem, across):
     into the same few cache lines.
     """
     vector = VECTOR_BYTES // problem.itemsize
-    vectors = -(-(-(-across.count // across.shift)) // vector) + 1
+    run = -(-across.count // across.shift)
+    vectors = -(-run // vector) + 1
     if vectors * across.shift % 16 == 0:
         vectors += 1
     return vectors * vector
@@ -156,9 +164,10 @@ def planes_layout(problem, blocks):
 
 
 def blocking(problem):
-    """Return the outputs of a task along each axis: their planes fit in cache, few are copied twice.
+    """Return the outputs of a task along each axis.
 
-    Widths and heights are even parts of the output's.
+    Their planes fit in cache, and few pixels are copied twice. Widths and heights are even parts
+    of the output's.
     """
     budget = BAND_BYTES // problem.itemsize
     macs = min(TASK_MACS, max(problem.n_macs / 8, TASK_MACS / 8))
@@ -172,7 +181,9 @@ def blocking(problem):
             height = block_height(problem, depth, width, budget, macs)
             values = planes_layout(problem, (depth, height, width)).values
             fits = values <= budget
-            score = (fits, -values / (depth * height * width) if fits else -values)
+            # What is copied for an output, and a little for each start of a row.
+            copied = values / (depth * height * width) / problem.in_channels + 128 / width
+            score = (fits, -copied if fits else -values)
             if best is None or score > best[0]:
                 best = score, (depth, height, width)
     return best[1]
