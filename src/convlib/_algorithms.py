@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import direct, igemm, planes, pointwise
+from convlib._conv import direct, igemm, lowrank, planes, pointwise
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -32,7 +32,8 @@ class Algorithm:
 ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
     for name, way in (
-        ("pointwise", pointwise), ("planes", planes), ("igemm", igemm), ("direct", direct),
+        ("pointwise", pointwise), ("planes", planes), ("lowrank", lowrank), ("igemm", igemm),
+        ("direct", direct),
     )
 )
 

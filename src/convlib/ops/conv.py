@@ -7,6 +7,7 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib._algorithms import NAMES, ConvPlan, choose, explain
+from convlib._conv.lowrank import worthwhile_rank
 from convlib._problem import ConvProblem, five_axes, three
 from convlib.shapes import output_size, padding_pairs
 
@@ -49,7 +50,7 @@ def conv(
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
 default=None
         Function applied to every output; the slope of 'leaky_relu' is 0.01.
-    algorithm : {'auto', 'pointwise', 'planes', 'igemm', 'direct'}, default='auto'
+    algorithm : {'auto', 'pointwise', 'planes', 'lowrank', 'igemm', 'direct'}, default='auto'
         How to compute it. `explain_conv` tells what 'auto' chooses, and why.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
@@ -98,7 +99,9 @@ default=None
         rank, stride, padding, padding_mode, dilation, groups, activation, algorithm
     )
     images = check.images_array("images", images, rank)
-    problem, way, layout = _plan(images.shape[1:], kernel.shape, images.dtype, settings, False)
+    kernel_rank = worthwhile_rank(kernel, images.dtype, images.shape[1:-1], settings.algorithm)
+    problem, way, layout = _plan(
+        images.shape[1:], kernel.shape, images.dtype, settings, False, kernel_rank)
     n_threads = check.threads(n_threads)
     shape = (len(images), *problem.output_size[3 - rank:], problem.out_channels)
     bias = check.bias_vector(bias, problem.out_channels, images.dtype)
@@ -159,7 +162,8 @@ def pack_kernel(
     )
     shape = check.image_shape("image_shape", image_shape, kernel.ndim - 2)
     dtype = check.float_dtype(dtype)
-    _, way, _ = _plan(shape, kernel.shape, dtype, settings, True)
+    kernel_rank = worthwhile_rank(kernel, dtype, None, settings.algorithm)
+    _, way, _ = _plan(shape, kernel.shape, dtype, settings, True, kernel_rank)
     bias = check.bias_vector(bias, kernel.shape[-1], dtype)
     # Copies: a packed kernel never changes, and the user's arrays stay writeable.
     kernel, bias = np.array(kernel, dtype, order="C"), bias.copy()
@@ -213,7 +217,11 @@ def explain_conv(
     )
     shape = check.image_shape("image_shape", image_shape, rank)
     packed = check.flag("packed", packed)
-    problem, *_ = _plan(shape, kernel_shape, check.float_dtype(dtype), settings, packed)
+    dtype, kernel_rank = check.float_dtype(dtype), 0
+    if isinstance(kernel, np.ndarray):
+        size = None if packed else shape[:-1]
+        kernel_rank = worthwhile_rank(kernel, dtype, size, settings.algorithm)
+    problem, *_ = _plan(shape, kernel_shape, dtype, settings, packed, kernel_rank)
     return explain(problem, settings.algorithm, packed)
 
 
@@ -241,6 +249,7 @@ class PackedKernel:
         self.image_shape = image_shape
         self.algorithm = algorithm
         self._settings = settings.with_algorithm(algorithm)
+        self._kernel_rank = worthwhile_rank(kernel, kernel.dtype, None, algorithm)
         problem, way, _ = self._plan(image_shape)
         self._prepared = way.prepare(problem, kernel, bias, None)
         for array in (kernel, bias):
@@ -276,7 +285,8 @@ class PackedKernel:
         return (*problem.output_size[3 - problem.rank:], problem.out_channels)
 
     def _plan(self, image_shape):
-        return _plan(image_shape, self.kernel.shape, self.kernel.dtype, self._settings, True)
+        return _plan(image_shape, self.kernel.shape, self.kernel.dtype, self._settings, True,
+                     self._kernel_rank)
 
     def _convolve(self, images, n_threads, out):
         images = check.images_array("images", images, self.kernel.ndim - 2)
@@ -338,7 +348,7 @@ def _refuse_settings(given):
 
 
 @lru_cache(maxsize=1024)
-def _plan(image_shape, kernel_shape, dtype, settings, packed):
+def _plan(image_shape, kernel_shape, dtype, settings, packed, kernel_rank):
     """Return problem, algorithm and layout of a call, for which alone they are settled."""
     *size, in_channels = image_shape
     *kernel_size, group_size, out_channels = kernel_shape
@@ -355,6 +365,7 @@ def _plan(image_shape, kernel_shape, dtype, settings, packed):
         stride=three(settings.stride, 1), dilation=three(settings.dilation, 1),
         padding=three(pads, (0, 0)), padding_mode=settings.padding_mode,
         activation=settings.activation, output_size=three(outputs, 1), dtype=dtype.name,
+        kernel_rank=kernel_rank,
     )
     way = choose(problem, settings.algorithm, packed)
     return problem, way, way.layout(problem)
