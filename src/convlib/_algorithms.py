@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import direct, igemm, lowrank, planes, pointwise
+from convlib._conv import direct, igemm, lowrank, planes, pointwise, winograd
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -32,7 +32,12 @@ class Algorithm:
 ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
     for name, way in (
-        ("pointwise", pointwise), ("planes", planes), ("lowrank", lowrank), ("igemm", igemm),
+        ("pointwise", pointwise),
+        ("planes", planes),
+        ("lowrank", lowrank),
+        ("winograd", winograd),
+        ("winograd2", winograd.SMALL),
+        ("igemm", igemm),
         ("direct", direct),
     )
 )

@@ -10,6 +10,10 @@ SECONDS = {
     "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
     "planes": {"call": 5e-6, "product": 2.6e-10, "copy": 5e-11, "interleave": 1.4e-10},
     "lowrank": {"call": 5e-6, "column": 3e-10, "row": 5e-10, "copy": 8e-11, "interleave": 1.4e-10},
+    "winograd": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,
+                 "weights": 2e-11, "pack": 4e-10},
+    "winograd2": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,
+                  "weights": 2e-11, "pack": 4e-10},
     "igemm": {"call": 5e-6, "product": 2e-10, "copy": 1.9e-10, "pack": 2.5e-10},
     "direct": {"call": 5e-5, "product": 3.3e-9},
 }

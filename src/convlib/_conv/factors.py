@@ -79,8 +79,8 @@ def _singular(matrix, allowed):
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     left, right = left * np.sqrt(values), right * np.sqrt(values)[:, np.newaxis]
     rest = matrix.copy()
-    for n, (column, row) in enumerate(zip(left.T, right), 1):
-        rest -= np.outer(column, row)
-        if np.abs(rest).sum() <= allowed:
-            break
+    n = 0
+    while n < len(values) and np.abs(rest).sum() > allowed:
+        rest -= np.outer(left[:, n], right[n])
+        n += 1
     return left.T[:n], right[:n]

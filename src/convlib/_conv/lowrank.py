@@ -6,7 +6,12 @@ import numpy as np
 
 from convlib._conv.factors import kernel_factors, kernel_rank
 from convlib._conv.planes import (
-    MOST_CHANNELS, STREAM_BYTES, VECTOR_BYTES, blocking, grid, planes_layout,
+    MOST_CHANNELS,
+    STREAM_BYTES,
+    VECTOR_BYTES,
+    blocking,
+    grid,
+    planes_layout,
 )
 from convlib._native import conv_lowrank, cpu
 from convlib._speeds import predict
@@ -70,7 +75,8 @@ def work(problem, packed):
 def prepare(problem, kernel, bias, n_threads):
     """Return the weights of the first pass, of the second if there is a depth, and of the last.
 
-    A channel that has fewer terms than others gets terms of zeros.
+    A channel that has fewer terms than others gets terms of zeros. Where there is one tap along
+    the depth, its factor is 1.
     """
     n_terms, n_channels = problem.kernel_rank, problem.out_channels
     factors = [
@@ -78,8 +84,6 @@ def prepare(problem, kernel, bias, n_threads):
     ]
     shape = kernel.shape[:-2]
     axes = range(3 - len(shape), 3)
-    for vectors, size in zip(factors[:axes[0]], problem.kernel_size):
-        vectors[:, :, 1:] = 1
     for channel, terms in enumerate(kernel_factors(kernel)):
         for number, term in enumerate(terms):
             for axis, vector in zip(axes, term):

@@ -50,7 +50,8 @@ def conv(
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
 default=None
         Function applied to every output; the slope of 'leaky_relu' is 0.01.
-    algorithm : {'auto', 'pointwise', 'planes', 'lowrank', 'igemm', 'direct'}, default='auto'
+    algorithm : {'auto', 'pointwise', 'planes', 'lowrank', 'winograd', 'winograd2', 'igemm', \
+'direct'}, default='auto'
         How to compute it. `explain_conv` tells what 'auto' chooses, and why.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
@@ -181,7 +182,8 @@ def explain_conv(
     image_shape : tuple of int
         Shape of one image, (*size, in_channels).
     kernel : array-like, or tuple of int
-        Weights, or their shape (*kernel_size, in_channels // groups, out_channels).
+        Weights, or their shape (*kernel_size, in_channels // groups, out_channels), which does
+        not tell whether they are few products of 1-D kernels.
     stride, padding, padding_mode, dilation, groups, activation, algorithm
         As in `conv`.
     dtype : {'float32', 'float64'}, default='float32'
@@ -218,7 +220,8 @@ def explain_conv(
     shape = check.image_shape("image_shape", image_shape, rank)
     packed = check.flag("packed", packed)
     dtype, kernel_rank = check.float_dtype(dtype), 0
-    if isinstance(kernel, np.ndarray):
+    if np.ndim(kernel) > 1:
+        kernel = check.kernel_array("kernel", kernel)
         size = None if packed else shape[:-1]
         kernel_rank = worthwhile_rank(kernel, dtype, size, settings.algorithm)
     problem, *_ = _plan(shape, kernel_shape, dtype, settings, packed, kernel_rank)

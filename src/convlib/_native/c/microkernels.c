@@ -10,6 +10,7 @@
 #include "planes.h"
 #include "interleave.h"
 #include "stencil.h"
+#include "winograd.h"
 #include "statistics.h"
 
 #include "real_f64.h"
@@ -19,6 +20,7 @@
 #include "planes.h"
 #include "interleave.h"
 #include "stencil.h"
+#include "winograd.h"
 #include "statistics.h"
 
 #define STRING_(x) #x
@@ -37,6 +39,12 @@ const microkernels TABLE(TIER) = {
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
     .activate_f64 = activate_values_f64,
+    .winograd_samples_f32 = winograd_samples_f32,
+    .winograd_samples_f64 = winograd_samples_f64,
+    .winograd_taps_f32 = winograd_taps_f32,
+    .winograd_taps_f64 = winograd_taps_f64,
+    .winograd_outputs_f32 = winograd_outputs_f32,
+    .winograd_outputs_f64 = winograd_outputs_f64,
     .reduce_f32 = reduce_f32,
     .reduce_f64 = reduce_f64,
     .reduce_windows_f32 = reduce_windows_f32,

@@ -20,6 +20,8 @@ enum activation {
     ACTIVATION_TANH
 };
 
+enum line { LINE_ONE, LINE_TWO, LINE_FOUR, LINE_STRIDED }; /* winograd.h */
+
 enum reduction { REDUCE_MAX, REDUCE_SUM };
 
 enum statistic {
@@ -66,6 +68,26 @@ typedef struct {
     /* activations.h: in place on n neighbouring values. */
     void (*activate_f32)(int activation, ptrdiff_t n, float *x);
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
+
+    /* winograd.h: lines[3] tell how each axis is transformed. The samples of a tile, n_vectors
+     * vectors of channels each, lie `offset` behind the addresses x; their values at point p go to
+     * y + p * y_step. The same for the taps of a kernel. */
+    void (*winograd_samples_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
+                                 ptrdiff_t offset, float *y, ptrdiff_t y_step);
+    void (*winograd_samples_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
+                                 ptrdiff_t offset, double *y, ptrdiff_t y_step);
+    void (*winograd_taps_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
+                              ptrdiff_t offset, float *y, ptrdiff_t y_step);
+    void (*winograd_taps_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
+                              ptrdiff_t offset, double *y, ptrdiff_t y_step);
+
+    /* One vector of outputs of a tile, from the products `offset` behind x[p * x_step]. */
+    void (*winograd_outputs_f32)(const int *lines, const float *const *x, ptrdiff_t x_step,
+                                 ptrdiff_t offset, const float *bias, int activation, float *out,
+                                 const ptrdiff_t *out_steps);
+    void (*winograd_outputs_f64)(const int *lines, const double *const *x, ptrdiff_t x_step,
+                                 ptrdiff_t offset, const double *bias, int activation, double *out,
+                                 const ptrdiff_t *out_steps);
 
     /* stencil.h: out[i] = rows[0][i] combined with rows[1][i] and so on, in this order. `out` may
      * be the first of the rows; others may overlap it if they begin at higher addresses. */
