@@ -126,13 +126,17 @@ cdef inline void convolve_block(
     """Write the only output channel of a block."""
     cdef:
         plane_output form
-        intp_t i
+        intp_t i, n
 
     form.row_step = out_width
     form.channel_step = 0
     form.relu = activation == RELU
     form.stream = stream and activation <= RELU
-    planes(mk, taps, 1, height, width, band, x_step, &weights[0, 0, 0], &form, out)
+    # Streams that end inside a line of the caches must soon go on.
+    n = N_LINES if form.stream else height
+    for i in range(blocks(height, n)):
+        planes(mk, taps, 1, min(n, height - i * n), width, band + i * n * x_step, x_step,
+               &weights[0, 0, 0], &form, out + i * n * out_width)
     if activation > RELU:
         for i in range(height):
             activate(mk, activation, width, out + i * out_width)
