@@ -1,6 +1,7 @@
 """lowrank: kernels that are sums of few products of 1-D kernels, as passes along the axes."""
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,14 +10,26 @@ from convlib._conv.planes import (
     MOST_CHANNELS,
     STREAM_BYTES,
     VECTOR_BYTES,
+    Planes,
     blocking,
     grid,
-    planes_layout,
+    n_tasks,
+    plane_layout,
 )
-from convlib._native import conv_lowrank, cpu
+from convlib._native import conv_lowrank, conv_planes, cpu
+from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, even, lanes
+from convlib._terms import (
+    ACTIVATION_CODES,
+    MODE_CODES,
+    by_dtype,
+    even,
+    lanes,
+    scratch_bytes,
+)
 from convlib._threads import thread_count
+
+CONV = by_dtype(conv_lowrank.conv)
 
 SMALLEST = 5              # taps along two axes of a kernel whose rank is looked for
 SAVED_SECONDS = 1e-11     # of a product, where passes are faster
@@ -26,6 +39,18 @@ N_ROWS = 4                # of a pass, as in conv_lowrank.pyx
 LINE_BYTES = 64 * 1024    # outputs that wait until their channels can be put side by side
 
 __all__ = ["grid", "layout", "prepare", "refuse", "run", "work", "worthwhile_rank"]
+
+
+class Layout(NamedTuple):
+    """What is settled for all calls, as C takes it."""
+
+    geometry: object    # of whole images, and ...
+    tables: tuple       # ... axes, planes and columns of `Planes`, where terms lie; as views
+    planes: Planes
+    sizes: object       # values of pieces of the scratch
+    line: int           # values between lines of outputs that wait
+    scratch: int        # bytes for one thread
+    seconds: float      # for one image
 
 
 def worthwhile_rank(kernel, dtype, image_size, algorithm):
@@ -52,7 +77,7 @@ def refuse(problem):
         return "the kernel is not known to be a sum of few products of 1-D kernels"
     if max(problem.in_channels, problem.out_channels) > MOST_CHANNELS:
         return f"there are more than {MOST_CHANNELS} channels"
-    smallest = planes_layout(problem, (1, 1, 1)).values * problem.itemsize
+    smallest = plane_layout(problem, (1, 1, 1)).values * problem.itemsize
     if smallest * (1 + problem.kernel_rank) > 2**28:
         return f"a single window takes {smallest} bytes"
     return ""
@@ -108,43 +133,47 @@ def in_parts(vectors):
 
 
 def layout(problem):
-    """Return the `Layout` of planes and blocks, as `convlib._conv.planes` has it."""
+    """Return the `Layout`."""
     depth, height, width = blocking(problem)
-    line = width * problem.out_channels * problem.itemsize
+    line = width + VECTOR_BYTES // problem.itemsize
     if problem.out_channels > 1:
-        height = min(height, max(N_ROWS, LINE_BYTES // line))
-    return planes_layout(problem, (depth, height, width))
-
-
-def run(problem, layout, prepared, images, out, start, n_threads):
-    """Write the outputs from `start` on to `out`."""
-    first, second, last = prepared
-    n_threads = thread_count(n_threads, len(images) * predict("lowrank", work(problem, True)))
-    n_tasks = len(images) * prod(
-        -(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
-    n_threads = min(n_threads, n_tasks)
+        rows = LINE_BYTES // (line * problem.out_channels * problem.itemsize)
+        height = min(height, max(N_ROWS, rows))
+    planes = plane_layout(problem, (depth, height, width))
+    row = planes.phase * planes.axes[2, 3]
+    n_together = even(problem.kernel_rank, cpu.planes_out())
+    terms = -(-problem.kernel_rank // n_together) * n_together
+    # Rows are read on to the end of a vector, beyond the last one too.
     vector = VECTOR_BYTES // problem.itemsize
-    line = layout.phase * layout.axes[2, 3]
-    terms = first.shape[1] * (first.shape[2] // (1 + taps_of_first(problem)))
-    n_waiting = 1
-    if problem.out_channels > 1:
-        n_waiting = layout.blocks[1] * problem.out_channels * (layout.blocks[2] + vector)
-    stack = 0
-    if problem.kernel_size[0] > 1:
-        stack = terms * line * layout.axes[1, 1]
-    scratch = [
-        np.empty((n_threads, values), problem.dtype)
-        for values in (layout.values + vector, stack + vector, terms * N_ROWS * line + vector,
-                       n_waiting)
-    ]
-    conv_lowrank.conv(
-        images, first, second, last, out, problem.geometry(start), layout.axes, layout.planes,
-        layout.columns, np.arange(problem.kernel_rank, dtype=np.intp) * (N_ROWS * line),
-        problem.kernel_size[1], layout.row_step, layout.phase, MODE_CODES[problem.padding_mode],
-        ACTIVATION_CODES[problem.activation], out.nbytes > STREAM_BYTES, *scratch,
+    has_depth = problem.kernel_size[0] > 1
+    sizes = (
+        planes.values + vector, terms * row * planes.axes[1, 1] * has_depth + vector,
+        terms * N_ROWS * row + vector)
+    waiting = height * problem.out_channels * line * (problem.out_channels > 1)
+    scratch = scratch_bytes(*(size * problem.itemsize for size in (*sizes, waiting)))
+    return Layout(
+        geometry=conv_planes.table(problem.geometry(WHOLE)),
+        tables=(conv_planes.table(planes.axes), conv_planes.row(planes.planes),
+                conv_planes.row(planes.columns),
+                conv_planes.row(np.arange(problem.kernel_rank, dtype=np.intp) * (N_ROWS * row))),
+        planes=planes,
+        sizes=conv_planes.row(np.array(sizes, dtype=np.intp)),
+        line=line,
+        scratch=scratch,
+        seconds=predict("lowrank", work(problem, True)),
     )
 
 
-def taps_of_first(problem):
-    """Return the number of taps of the first pass."""
-    return problem.kernel_size[0] if problem.kernel_size[0] > 1 else problem.kernel_size[1]
+def run(problem, layout, prepared, images, out, first, n_threads):
+    """Write the outputs from `first` on to `out`."""
+    planes = layout.planes
+    n_threads = thread_count(n_threads, len(images) * layout.seconds)
+    if n_threads > 1:
+        n_threads = min(n_threads, n_tasks(planes, out))
+    geometry = layout.geometry if first == WHOLE else problem.geometry(first)
+    CONV[problem.dtype](
+        images, *prepared, out, geometry, *layout.tables, problem.kernel_size[1],
+        planes.row_step, planes.phase, MODE_CODES[problem.padding_mode],
+        ACTIVATION_CODES[problem.activation], out.nbytes > STREAM_BYTES, layout.sizes,
+        layout.line, np.empty((n_threads, layout.scratch), np.uint8),
+    )

@@ -6,9 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib._native import conv_planes, cpu
+from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, even, lanes
+from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, lanes, scratch_bytes
 from convlib._threads import thread_count
+
+CONV = by_dtype(conv_planes.conv)
 
 MOST_CHANNELS = 16
 BAND_BYTES = 128 * 1024    # stays in the second-level cache beside lines and outputs
@@ -30,8 +33,8 @@ class Axis(NamedTuple):
     reach: int    # copied pixels between neighbouring taps
 
 
-class Layout(NamedTuple):
-    """How planes and blocks lie, as C takes it."""
+class Planes(NamedTuple):
+    """How planes and blocks lie."""
 
     axes: np.ndarray       # (3, 4): block, count, step, shift
     planes: np.ndarray     # (taps along depth * channels of a group,), where planes begin
@@ -42,11 +45,22 @@ class Layout(NamedTuple):
     values: int            # of the planes of a task
 
 
+class Layout(NamedTuple):
+    """What is settled for all calls, as C takes it."""
+
+    geometry: object    # of whole images, and ...
+    tables: tuple       # ... axes, planes and columns of `Planes`; as views
+    planes: Planes
+    line: int           # values between lines of outputs that wait
+    scratch: int        # bytes for one thread
+    seconds: float      # for one image
+
+
 def refuse(problem):
     """Accept few channels, and bands that have memory."""
     if max(problem.in_channels, problem.out_channels) > MOST_CHANNELS:
         return f"there are more than {MOST_CHANNELS} channels"
-    smallest = planes_layout(problem, (1, 1, 1)).values * problem.itemsize
+    smallest = plane_layout(problem, (1, 1, 1)).values * problem.itemsize
     if smallest > 2**28:
         return f"a single window takes {smallest} bytes"
     if problem.depth * problem.out_channels * 2 * problem.itemsize > 2**26:
@@ -91,28 +105,41 @@ def prepare(problem, kernel, bias, n_threads):
 
 
 def layout(problem):
-    """Return the `Layout` of planes and blocks."""
-    return planes_layout(problem, blocking(problem))
+    """Return the `Layout`."""
+    planes = plane_layout(problem, blocking(problem))
+    line = planes.blocks[2] + VECTOR_BYTES // problem.itemsize
+    waiting = 0
+    if problem.out_channels > 1:
+        waiting = N_LINES * (problem.out_channels + parts(problem)[1]) * line
+    return Layout(
+        geometry=conv_planes.table(problem.geometry(WHOLE)),
+        tables=(conv_planes.table(planes.axes), conv_planes.row(planes.planes),
+                conv_planes.row(planes.columns)),
+        planes=planes,
+        line=line,
+        scratch=scratch_bytes(planes.values * problem.itemsize, waiting * problem.itemsize),
+        seconds=predict("planes", work(problem, True)),
+    )
 
 
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
-    n_threads = thread_count(n_threads, len(images) * predict("planes", work(problem, True)))
-    n_tasks = len(images) * prod(
-        -(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
-    n_threads = min(n_threads, n_tasks)
-    n_out = prepared.shape[2] // (1 + problem.depth)
-    waiting = 0
-    if problem.out_channels > 1:
-        line = layout.blocks[2] + VECTOR_BYTES // problem.itemsize
-        waiting = N_LINES * (problem.out_channels + n_out) * line
-    conv_planes.conv(
-        images, prepared, out, problem.geometry(first), layout.axes, layout.planes,
-        layout.columns, problem.kernel_size[1], layout.row_step, layout.phase,
-        MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
-        out.nbytes > STREAM_BYTES, np.empty((n_threads, layout.values), problem.dtype),
-        np.empty((n_threads, max(1, waiting)), problem.dtype),
+    planes = layout.planes
+    n_threads = thread_count(n_threads, len(images) * layout.seconds)
+    if n_threads > 1:
+        n_threads = min(n_threads, n_tasks(planes, out))
+    geometry = layout.geometry if first == WHOLE else problem.geometry(first)
+    CONV[problem.dtype](
+        images, prepared, out, geometry, *layout.tables, problem.kernel_size[1], planes.row_step,
+        planes.phase, MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
+        out.nbytes > STREAM_BYTES, planes.values, layout.line,
+        np.empty((n_threads, layout.scratch), np.uint8),
     )
+
+
+def n_tasks(planes, out):
+    """Return the number of blocks of `out`."""
+    return len(out) * prod(-(-size // block) for size, block in zip(out.shape[1:4], planes.blocks))
 
 
 def block_axis(problem, axis, block):
@@ -143,8 +170,8 @@ def phase_values(problem, across):
     return vectors * vector
 
 
-def planes_layout(problem, blocks):
-    """Return the `Layout` of a task of `blocks` outputs along each axis."""
+def plane_layout(problem, blocks):
+    """Return the `Planes` of a task of `blocks` outputs along each axis."""
     depth, down, across = (block_axis(problem, axis, n) for axis, n in enumerate(blocks))
     phase = phase_values(problem, across)
     line = phase * across.shift
@@ -152,7 +179,7 @@ def planes_layout(problem, blocks):
     first = np.arange(problem.kernel_size[0]) * (depth.reach * problem.in_channels * plane)
     starts = first[:, np.newaxis] + np.arange(problem.group_size) * plane
     taps = np.arange(problem.kernel_size[2]) * across.reach
-    return Layout(
+    return Planes(
         axes=np.array([depth[:4], down[:4], across[:4]], dtype=np.intp),
         planes=starts.ravel().astype(np.intp),
         columns=(taps % across.shift * phase + taps // across.shift).astype(np.intp),
@@ -179,7 +206,7 @@ def blocking(problem):
             depth = even(problem.output_size[0], wanted_depth)
             width = even(problem.output_size[2], wanted)
             height = block_height(problem, depth, width, budget, macs)
-            values = planes_layout(problem, (depth, height, width)).values
+            values = plane_layout(problem, (depth, height, width)).values
             fits = values <= budget
             # What is copied for an output, and a little for each start of a row.
             copied = values / (depth * height * width) / problem.in_channels + 128 / width
@@ -191,7 +218,7 @@ def blocking(problem):
 
 def block_height(problem, depth, width, budget, macs):
     """Return an even part of the height, for blocks of at most `macs` products that fit."""
-    one = planes_layout(problem, (depth, 1, width))
+    one = plane_layout(problem, (depth, 1, width))
     line = one.values // one.axes[1, 1]
     reach = (problem.kernel_size[1] - 1) * problem.dilation[1]
     rows = (budget // line - 1 - reach) // problem.stride[1] + 1

@@ -28,7 +28,7 @@ from convlib._terms import (
 from convlib._threads import thread_count
 
 PREPARED_BYTES = 64e6      # larger kernels are refused
-SAMPLES_BYTES = 400e3      # of the transformed tiles of a task, which stay in cache
+SAMPLES_BYTES = 250e3      # of the transformed tiles of a task, which stay in cache
 MOST_TILES = 128           # of a task
 TASK_PRODUCTS = 1e6        # of vectors; about 200 us
 FEWEST_TILES = 12          # of a task, which fill tiles of the product
@@ -65,8 +65,8 @@ def refuse(problem, is_small=False):
         stride, dilation = problem.stride[axis], problem.dilation[axis]
         if taps[axis] == 3 and (stride > (1 if is_small else 2) or (stride > 1 and dilation > 1)):
             return "the stride is too large, or goes with a dilation"
-    if min(taps) == 3 and problem.stride[0] > 1:
-        return "the stride along the depth is not one"
+    if min(taps) == 3 and (problem.stride[0] > 1 or problem.stride[1] != problem.stride[2]):
+        return "the strides of a volume are not one along the depth and equal along the others"
     size = prepared_values(problem, is_small) * problem.itemsize
     if size > PREPARED_BYTES:
         return f"the prepared kernel would take {size} bytes"
@@ -191,7 +191,8 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     # A step from point to point may be one vector longer.
     samples = layout.n_points * (block * pitch + width)
     products = layout.n_points * (block * width + width)
-    rest = max(layout.n_points * pitch, problem.in_channels) + panels.spare_size(problem.dtype)
+    rest = max(layout.n_points * pitch, problem.in_channels) + max(
+        panels.spare_size(problem.dtype), int(axes[:, 0].prod()) * width)
     conv_winograd.conv(
         images, points, bias, out, problem.geometry(first), axes,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],

@@ -17,8 +17,7 @@ def conv(
     padding_mode: int,
     activation: int,
     stream: bool,
-    bands: np.ndarray,
-    stacks: np.ndarray,
-    rows: np.ndarray,
-    lines: np.ndarray,
+    sizes: np.ndarray,
+    line: int,
+    scratch: np.ndarray,
 ) -> None: ...

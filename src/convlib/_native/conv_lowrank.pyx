@@ -12,6 +12,7 @@ from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .planes cimport fill_planes, interleave, planes
 from .product cimport activate
+from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
 # Columns of `axes`, one row an axis, and the rows of outputs of one pass.
@@ -24,13 +25,18 @@ cdef enum:
     N_ROWS = 4
 
 
-cdef struct passes:
-    # How the passes along depth, height and width read their operands.
+cdef struct form_t:
+    # What all tasks share: how the passes along each axis read their operands, and the rest.
     plane_taps depth
     plane_taps height
     plane_taps width
-    intp_t line      # values of a row of a plane
-    intp_t plane     # values of a plane
+    intp_t row         # values of a row of a plane
+    intp_t plane       # values of a plane
+    intp_t phase       # values between runs of every SHIFT-th pixel of a row
+    intp_t line        # values between lines of outputs that wait
+    int padding_mode
+    int activation
+    bint stream
 
 
 def conv(
@@ -50,40 +56,44 @@ def conv(
     int padding_mode,
     int activation,
     bint stream,                        # whether the outputs are larger than the caches
-    real[:, ::1] bands,                 # (n_threads, values of the planes under a block)
-    real[:, ::1] stacks,                # (n_threads, terms * a plane), if there is a depth
-    real[:, ::1] rows,                  # (n_threads, terms * N_ROWS * a line)
-    real[:, ::1] lines,                 # (n_threads, height * out_channels * a line)
+    const intp_t[::1] sizes,            # (3,), values of the pieces of `scratch` but the last
+    intp_t line,                        # values between lines of outputs that wait
+    unsigned char[:, ::1] scratch,      # (n_threads, bytes of the pieces cut below)
 ):
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
         const microkernels* mk = kernels()
-        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
-        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
-        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
-        intp_t n_tasks = out.shape[0] * n_z * n_y * n_x
+        intp_t n_tasks = out.shape[0] * blocks(out.shape[1], axes[0, BLOCK]) \
+            * blocks(out.shape[2], axes[1, BLOCK]) * blocks(out.shape[3], axes[2, BLOCK])
         intp_t zero = 0
-        intp_t thread = 0
         intp_t task
-        passes way
+        form_t form
         uint64_t mode = 0
 
-    way.line = axes[2, SHIFT] * phase
-    way.plane = axes[1, COUNT] * way.line
-    fill_taps(&way.depth, &plane_offsets[0], plane_offsets.shape[0], 1, 0, &zero, 1)
-    fill_taps(&way.height, &zero, 1, n_rows, row_step, &zero, 1)
-    fill_taps(&way.width, &term_offsets[0], term_offsets.shape[0], 1, 0, &column_offsets[0],
+    form.row = axes[2, SHIFT] * phase
+    form.plane = axes[1, COUNT] * form.row
+    form.phase = phase
+    form.line = line
+    form.padding_mode = padding_mode
+    form.activation = activation
+    form.stream = stream
+    fill_taps(&form.depth, &plane_offsets[0], plane_offsets.shape[0], 1, 0, &zero, 1)
+    fill_taps(&form.height, &zero, 1, n_rows, row_step, &zero, 1)
+    fill_taps(&form.width, &term_offsets[0], term_offsets.shape[0], 1, 0, &column_offsets[0],
               column_offsets.shape[0])
-    with nogil, parallel(num_threads=<int> bands.shape[0]):
+    if scratch.shape[0] == 1:  # a team of one would cost a microsecond
+        with nogil:
+            mode = flush_denormals()
+            for task in range(n_tasks):
+                convolve_block(mk, &form, images, first, second, last, out, geometry, axes, sizes,
+                               task, aligned(&scratch[0, 0]))
+            restore_denormals(mode)
+        return
+    with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
-        thread = thread_id()
         for task in prange(n_tasks, schedule="dynamic"):
-            convolve_block(
-                mk, &way, images, first, second, last, out, geometry, axes, phase, padding_mode,
-                activation, stream, task // (n_x * n_y * n_z),
-                task // (n_x * n_y) % n_z * axes[0, BLOCK], task // n_x % n_y * axes[1, BLOCK],
-                task % n_x * axes[2, BLOCK], &bands[thread, 0], &stacks[thread, 0],
-                &rows[thread, 0], &lines[thread, 0], lines.shape[1])
+            convolve_block(mk, &form, images, first, second, last, out, geometry, axes, sizes,
+                           task, aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
 
 
@@ -104,21 +114,31 @@ cdef inline void fill_taps(
 
 
 cdef void convolve_block(
-    const microkernels* mk, const passes* way, const real[:, :, :, :, :] images,
+    const microkernels* mk, const form_t* way, const real[:, :, :, :, :] images,
     const real[:, :, ::1] first, const real[:, :, ::1] second, const real[:, ::1] last,
     real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
-    intp_t phase, int padding_mode, int activation, bint stream, intp_t image, intp_t z, intp_t y,
-    intp_t x, real* band, real* stack, real* rows, real* lines, intp_t n_values,
+    const intp_t[::1] sizes, intp_t task, char* room,
 ) noexcept nogil:
-    """Copy the input under a block, and write its outputs from (z, y, x) on."""
+    """Write what the task numbered `task` covers of `out`."""
     cdef:
+        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
+        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
+        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
+        intp_t x = task % n_x * axes[2, BLOCK]
+        intp_t y = task // n_x % n_y * axes[1, BLOCK]
+        intp_t z = task // (n_x * n_y) % n_z * axes[0, BLOCK]
+        intp_t image = task // (n_x * n_y * n_z)
+        real* band = <real*> cut(&room, sizes[0] * sizeof(real))     # the planes under the block
+        real* stack = <real*> cut(&room, sizes[1] * sizeof(real))    # a plane of each term
+        real* rows = <real*> cut(&room, sizes[2] * sizeof(real))     # some rows of each term
+        real* lines = <real*> room
         intp_t size[3]
         intp_t start[3]
         intp_t count[3]
         intp_t step[3]
         intp_t channels = out.shape[4]
-        intp_t line = n_values // (axes[1, BLOCK] * channels)
-        intp_t x_step = axes[1, SHIFT] * way.line
+        intp_t line = way.line
+        intp_t x_step = axes[1, SHIFT] * way.row
         intp_t i, row, n, channel
         real* target
         const real* source
@@ -133,12 +153,12 @@ cdef void convolve_block(
     for i in range(3):
         count[i] = axes[i, COUNT] - (axes[i, BLOCK] - size[i]) * axes[i, SHIFT]
         step[i] = axes[i, STEP]
-    fill_planes(images, image, start, count, step, axes[2, SHIFT], phase, way.plane, padding_mode,
-                band)
-    form.relu = activation == RELU
+    fill_planes(images, image, start, count, step, axes[2, SHIFT], way.phase, way.plane,
+                way.padding_mode, band)
+    form.relu = way.activation == RELU
     form.channel_step = 0
     form.row_step = out.shape[3] if channels == 1 else channels * line
-    form.stream = stream and channels == 1 and activation <= RELU
+    form.stream = way.stream and channels == 1 and way.activation <= RELU
     for i in range(size[0]):
         for channel in range(channels):
             source = band + way.plane * (
@@ -150,21 +170,21 @@ cdef void convolve_block(
             for row in range(blocks(size[1], N_ROWS)):
                 n = min(<intp_t> N_ROWS, size[1] - row * N_ROWS)
                 pass_height(mk, way, first, second, channel, n,
-                            count[2] if axes[2, SHIFT] == 1 else way.line,
+                            count[2] if axes[2, SHIFT] == 1 else way.row,
                             x_step, source + row * N_ROWS * x_step, rows)
-                planes(mk, &way.width, 1, n, size[2], rows, way.line, &last[channel, 0], &form,
+                planes(mk, &way.width, 1, n, size[2], rows, way.row, &last[channel, 0], &form,
                        target + row * N_ROWS * form.row_step)
-            if activation > RELU:
+            if way.activation > RELU:
                 for row in range(size[1]):
-                    activate(mk, activation, size[2], target + row * form.row_step)
+                    activate(mk, way.activation, size[2], target + row * form.row_step)
         if channels > 1:
             for row in range(size[1]):
-                interleave(mk, channels, size[2], lines + row * channels * line, line, stream,
+                interleave(mk, channels, size[2], lines + row * channels * line, line, way.stream,
                            &out[image, z + i, y + row, x, 0])
 
 
 cdef inline void pass_depth(
-    const microkernels* mk, const passes* way, const real[:, :, ::1] first, intp_t channel,
+    const microkernels* mk, const form_t* way, const real[:, :, ::1] first, intp_t channel,
     intp_t height, const real* band, real* stack,
 ) noexcept nogil:
     """Write a plane of each term: a plane is one long row here."""
@@ -177,12 +197,12 @@ cdef inline void pass_depth(
     form.channel_step = way.plane
     form.relu = form.stream = False
     for part in range(first.shape[1]):
-        planes(mk, &way.depth, n_terms, 1, height * way.line, band, 0, &first[channel, part, 0],
+        planes(mk, &way.depth, n_terms, 1, height * way.row, band, 0, &first[channel, part, 0],
                &form, stack + part * n_terms * way.plane)
 
 
 cdef inline void pass_height(
-    const microkernels* mk, const passes* way, const real[:, :, ::1] first,
+    const microkernels* mk, const form_t* way, const real[:, :, ::1] first,
     const real[:, :, ::1] second, intp_t channel, intp_t height, intp_t width, intp_t x_step,
     const real* x, real* rows,
 ) noexcept nogil:
@@ -192,8 +212,8 @@ cdef inline void pass_height(
         intp_t i
         plane_output form
 
-    form.row_step = way.line
-    form.channel_step = N_ROWS * way.line
+    form.row_step = way.row
+    form.channel_step = N_ROWS * way.row
     form.relu = form.stream = False
     if way.depth.n_planes == 1:
         for i in range(first.shape[1]):

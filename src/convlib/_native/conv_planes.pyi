@@ -14,6 +14,9 @@ def conv(
     padding_mode: int,
     activation: int,
     stream: bool,
-    bands: np.ndarray,
-    lines: np.ndarray,
+    n_values: int,
+    line: int,
+    scratch: np.ndarray,
 ) -> None: ...
+def table(values: np.ndarray) -> object: ...
+def row(values: np.ndarray) -> object: ...

@@ -61,20 +61,22 @@ cdef extern from "microkernels.h":
             const float64_t* bias, int activation, float64_t* out, const intp_t* out_steps,
         ) noexcept nogil
         void (*reduce_f32)(
-            int reduction, intp_t n_rows, const float32_t** rows, intp_t n, float32_t* out,
+            int reduction, intp_t n_rows, const float32_t** rows, intp_t n, int64_t divisor,
+            float32_t* out,
         ) noexcept nogil
         void (*reduce_f64)(
-            int reduction, intp_t n_rows, const float64_t** rows, intp_t n, float64_t* out,
+            int reduction, intp_t n_rows, const float64_t** rows, intp_t n, int64_t divisor,
+            float64_t* out,
         ) noexcept nogil
         void (*reduce_windows_f32)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
             intp_t pixel_step, intp_t channels, const float32_t** rows, intp_t offset,
-            float32_t* out,
+            int64_t divisor, float32_t* out,
         ) noexcept nogil
         void (*reduce_windows_f64)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
             intp_t pixel_step, intp_t channels, const float64_t** rows, intp_t offset,
-            float64_t* out,
+            int64_t divisor, float64_t* out,
         ) noexcept nogil
         void (*pick_pixels_f32)(
             intp_t n_pixels, intp_t pixel_step, intp_t channels, const float32_t* x,
