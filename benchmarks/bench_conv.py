@@ -111,10 +111,8 @@ def selected(arguments):
 
 def operands(layer, dtype):
     """Return images and kernel of a layer."""
-    rng = np.random.default_rng(0)
-    images, kernel = (rng.standard_normal(shape, dtype=dtype)
-                      for shape in (layer.images_shape, layer.kernel_shape))
-    return images, kernel * np.dtype(dtype).type(layer.scale)
+    images = np.random.default_rng(0).standard_normal(layer.images_shape, dtype=dtype)
+    return images, layer.kernel(np.dtype(dtype).type)
 
 
 def bench(kind, layer, arguments):

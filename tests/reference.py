@@ -153,7 +153,8 @@ class Solution:
         """Return the magnitude of the terms of each output, as `algorithm` adds them.
 
         One that transforms tiles rounds by the largest values of a tile, which is at most the
-        image, and the transforms enlarge them.
+        image, and the transforms enlarge them. Factors of a kernel are equal to it but for a
+        small part of its sum.
         """
         if algorithm not in ENLARGED:
             return self.magnitude
@@ -162,7 +163,7 @@ class Solution:
 
 
 # How much larger than the terms of an output the values are that make it.
-ENLARGED = {"winograd": 12, "winograd2": 4}
+ENLARGED = {"winograd": 12, "winograd2": 4, "lowrank": 1}
 
 
 def slack(images, kernel, algorithm="direct", **settings):

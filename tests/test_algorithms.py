@@ -1,7 +1,7 @@
 """Tests of the list of algorithms: what each promises of itself, and the choice."""
 
 import itertools
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 import pytest
@@ -26,6 +26,15 @@ PROBLEMS = {
     "grouped": [((33, 29, 24), (3, 3, 4, 24), {"padding": 1, "groups": 6}),
                 ((31, 29, 4), (3, 5, 2, 4), {"padding": 2, "stride": (2, 3), "groups": 2}),
                 ((60, 32), (5, 8, 64), {"padding": 3, "dilation": 2, "groups": 4})],
+    "planes": [((19, 45, 3), (3, 4, 3, 6), {"padding": 2}),
+               ((33, 45, 1), (5, 3, 1, 1), {"padding": (2, 1)}),
+               ((23, 37, 4), (3, 4, 2, 6), {"stride": (2, 3), "dilation": (1, 2), "groups": 2}),
+               ((6, 9, 21, 1), (3, 2, 4, 1, 2), {"padding": 1}),
+               ((300, 1), (9, 1, 1), {"padding": 4})],
+    "lowrank": [((19, 45, 3), (5, 6, 1, 3), {"padding": 2, "groups": 3}),
+                ((33, 140, 1), (9, 7, 1, 1), {"padding": (4, 3)}),
+                ((23, 39, 1), (5, 5, 1, 5), {"stride": (2, 3), "dilation": (2, 1)}),
+                ((6, 9, 21, 1), (3, 5, 5, 1, 1), {"padding": 1})],
     "winograd": [((37, 41, 8), (3, 3, 8, 20), {"padding": 1}),
                  ((37, 41, 20), (3, 3, 10, 40), {"dilation": (2, 3), "groups": 2}),
                  ((37, 41, 16), (3, 3, 16, 33), {"stride": 2, "padding": 1}),
@@ -57,8 +66,19 @@ def test_every_algorithm_has_problems():
 def operands(algorithm, number=0, n_images=2):
     """Return images, kernel, bias and settings of a problem, in float64."""
     shape, kernel_shape, options = PROBLEMS[algorithm][number]
-    arrays = sample((n_images, *shape)), sample(kernel_shape, 1), sample(kernel_shape[-1], 2)
-    return *arrays, options
+    kernel = sample(kernel_shape, 1)
+    if algorithm == "lowrank":
+        kernel = low_rank_kernel(kernel_shape, 2 if kernel.ndim < 5 else 1)
+    return sample((n_images, *shape)), kernel, sample(kernel_shape[-1], 2), options
+
+
+def low_rank_kernel(shape, rank):
+    """Return a kernel whose channels are sums of so many outer products of vectors."""
+    kernel = np.zeros(shape)
+    for channel, term in itertools.product(range(shape[-1]), range(rank)):
+        vectors = [sample(taps, 10 * channel + term + axis) for axis, taps in enumerate(shape[:-2])]
+        kernel[..., 0, channel] += reduce(np.multiply.outer, vectors)
+    return kernel
 
 
 def cast(arrays, dtype):
@@ -200,9 +220,12 @@ def test_refusals_are_raised_with_their_reason(algorithm):
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_work_is_positive_and_priced(algorithm, packed):
-    shape, kernel_shape, options = PROBLEMS[algorithm][0]
-    plan = cl.explain_conv(shape, kernel_shape, packed=packed, **options)
+    images, kernel, _, options = operands(algorithm)
+    form = options | {"packed": packed}
+    plan = cl.explain_conv(images.shape[1:], kernel, algorithm=algorithm, **form)
+    assert plan.algorithm == algorithm
     assert plan.costs[algorithm] > 0
+    plan = cl.explain_conv(images.shape[1:], kernel, **form)
     assert plan.algorithm == min(plan.costs, key=plan.costs.get)
     assert by_name(plan.algorithm).name == plan.algorithm
 

@@ -15,9 +15,9 @@ from shapes import CLASSES, LAYERS
 
 def problem_of(layer, dtype):
     """Return the problem that a layer poses."""
-    plain = cl.pack_kernel(np.zeros(layer.kernel_shape), layer.image_shape, algorithm="direct",
-                           dtype=dtype, **layer.settings)
-    return plain._plan(layer.image_shape)[0]
+    packed = cl.pack_kernel(layer.kernel(np.dtype(dtype).type), layer.image_shape, dtype=dtype,
+                            **layer.settings)
+    return packed._plan(layer.image_shape)[0]
 
 
 def test_names_are_unique():

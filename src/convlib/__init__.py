@@ -12,6 +12,7 @@ from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import col2im, im2col
 from convlib.ops.pool import average_pool, global_pool, lp_pool, max_pool, max_unpool
+from convlib.ops.separable import factorize_kernel
 from convlib.ops.shuffle import channel_shuffle
 
 __version__ = _version()
@@ -27,6 +28,7 @@ __all__ = [
     "col2im",
     "conv",
     "explain_conv",
+    "factorize_kernel",
     "global_pool",
     "im2col",
     "lp_pool",

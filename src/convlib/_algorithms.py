@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import depthwise, direct, grouped, igemm, pointwise, winograd
+from convlib._conv import (
+    depthwise,
+    direct,
+    grouped,
+    igemm,
+    lowrank,
+    planes,
+    pointwise,
+    winograd,
+)
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -35,6 +44,8 @@ ALGORITHMS = tuple(
         ("pointwise", pointwise),
         ("depthwise", depthwise),
         ("grouped", grouped),
+        ("planes", planes),
+        ("lowrank", lowrank),
         ("winograd", winograd),
         ("winograd2", winograd.SMALL),
         ("igemm", igemm),

@@ -1,4 +1,4 @@
-"""A checked convolution as one frozen value: shapes and settings, no data.
+"""A checked convolution as one frozen value: shapes and settings, no data but a kernel's rank.
 
 Every problem has three spatial axes; signals and images have leading axes of size one. All that
 is chosen below the public functions is a function of this value.
@@ -30,6 +30,7 @@ class ConvProblem:
     activation: str | None
     output_size: tuple
     dtype: str
+    kernel_rank: int = 0    # most terms of a kernel for one channel; 0: many, or not known
 
     @cached_property
     def group_size(self):

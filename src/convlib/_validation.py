@@ -79,6 +79,15 @@ def positive_number(name, value):
     return number
 
 
+def non_negative(name, value):
+    """Return `value`, a finite number of at least zero, as a float."""
+    allowed = "a finite number, at least 0"
+    number = real_number(name, value, allowed)
+    if not 0 <= number < float("inf"):
+        raise ValueError(_refusal(name, allowed, value))
+    return number
+
+
 def axis_ints(name, value, rank, minimum):
     """Return `value`, an int for every axis or one int per axis, as a tuple of `rank` ints."""
     number = as_int(value)
@@ -272,6 +281,16 @@ def kernel_array(name, kernel):
         raise ValueError(_refusal(name, allowed, array))
     if array.size == 0:
         raise ValueError(_refusal(name, "an array without an empty axis", array))
+    return array
+
+
+def plain_kernel(name, kernel):
+    """Return one kernel, without channels, in float32 or float64."""
+    array = numeric_array(name, kernel)
+    array = array.astype(result_dtype(array.dtype))
+    if array.ndim < 2 or min(array.shape) < 1 or not np.isfinite(array).all():
+        allowed = "an array of two axes or more, none of them empty, of finite numbers"
+        raise ValueError(_refusal(name, allowed, array))
     return array
 
 

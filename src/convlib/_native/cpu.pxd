@@ -16,11 +16,24 @@ cdef extern from "microkernels.h":
         intp_t stride
         intp_t n_channels
         int activation
+    ctypedef struct plane_taps:
+        intp_t n_planes
+        intp_t n_rows
+        intp_t n_columns
+        const intp_t* planes
+        intp_t row_step
+        const intp_t* columns
+    ctypedef struct plane_output:
+        intp_t row_step
+        intp_t channel_step
+        int relu
+        int stream
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
         intp_t lanes_f32
         intp_t lanes_f64
+        intp_t planes_out
         void (*product_f32)(
             intp_t n_rows, intp_t n_vectors, intp_t depth, const float32_t** rows,
             const intp_t* offsets, const float32_t* bias, const float32_t* weights, intp_t step,
@@ -112,6 +125,22 @@ cdef extern from "microkernels.h":
             intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels, intp_t pixel_step,
             intp_t channels, const float64_t** rows, intp_t offset, const int64_t* index,
             int64_t index_step, float64_t* best, int64_t* where,
+        ) noexcept nogil
+        void (*planes_f32)(
+            const plane_taps* taps, intp_t n_out, intp_t height, intp_t width, const float32_t* x,
+            intp_t x_step, const float32_t* weights, const plane_output* form, float32_t* out,
+        ) noexcept nogil
+        void (*planes_f64)(
+            const plane_taps* taps, intp_t n_out, intp_t height, intp_t width, const float64_t* x,
+            intp_t x_step, const float64_t* weights, const plane_output* form, float64_t* out,
+        ) noexcept nogil
+        void (*interleave_f32)(
+            intp_t n, intp_t n_pixels, const float32_t* lines, intp_t step, int stream,
+            float32_t* out,
+        ) noexcept nogil
+        void (*interleave_f64)(
+            intp_t n, intp_t n_pixels, const float64_t* lines, intp_t step, int stream,
+            float64_t* out,
         ) noexcept nogil
         void (*accumulate_f32)(
             int statistic, intp_t n_rows, intp_t step, intp_t n_lanes, const float32_t* x,

@@ -51,6 +51,11 @@ def max_rows():
     return active_microkernels().max_rows
 
 
+def planes_out():
+    """Return the most output channels that planes are summed for together."""
+    return active_microkernels().planes_out
+
+
 def lanes(bint double):
     """Return the number of values in one vector."""
     return active_microkernels().lanes_f64 if double else active_microkernels().lanes_f32

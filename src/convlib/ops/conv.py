@@ -8,6 +8,7 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib._algorithms import NAMES, Algorithm, ConvPlan, choose, explain
+from convlib._conv.lowrank import worthwhile_rank
 from convlib._native import cpu
 from convlib._problem import WHOLE, ConvProblem, five_axes, three
 from convlib.shapes import output_size, padding_pairs
@@ -51,8 +52,8 @@ def conv(
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
 default=None
         Function applied to every output; the slope of 'leaky_relu' is 0.01.
-    algorithm : {'auto', 'pointwise', 'depthwise', 'grouped', 'winograd', 'winograd2', 'igemm', \
-'direct'}, default='auto'
+    algorithm : {'auto', 'pointwise', 'depthwise', 'grouped', 'planes', 'lowrank', 'winograd', \
+'winograd2', 'igemm', 'direct'}, default='auto'
         How to compute it. `explain_conv` tells what 'auto' chooses, and why.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
@@ -100,8 +101,11 @@ default=None
     if not check.are_literals(settings):
         settings = _settings(rank, *settings)
     images = check.images_array("images", images, rank)
+    kernel_rank = 0
+    if kernel.shape[-2] == 1:
+        kernel_rank = worthwhile_rank(kernel, images.dtype, images.shape[1:-1], settings[-1])
     problem, way, layout, shape = _plan(
-        images.shape[1:], kernel.shape, images.dtype, settings, False, cpu.tier())
+        images.shape[1:], kernel.shape, images.dtype, settings, False, kernel_rank, cpu.tier())
     n_threads = check.threads(n_threads)
     bias = check.bias_vector(bias, problem.out_channels, images.dtype)
     out = check.output_array(out, (len(images), *shape), images.dtype, images, kernel, bias)
@@ -160,7 +164,8 @@ def pack_kernel(
     )
     shape = check.image_shape("image_shape", image_shape, kernel.ndim - 2)
     dtype = check.float_dtype(dtype)
-    way = _plan(shape, kernel.shape, dtype, settings, True, cpu.tier()).way
+    kernel_rank = worthwhile_rank(kernel, dtype, None, settings.algorithm)
+    way = _plan(shape, kernel.shape, dtype, settings, True, kernel_rank, cpu.tier()).way
     bias = check.bias_vector(bias, kernel.shape[-1], dtype)
     # Copies: a packed kernel never changes, and the user's arrays stay writeable.
     kernel, bias = np.array(kernel, dtype, order="C"), bias.copy()
@@ -178,7 +183,8 @@ def explain_conv(
     image_shape : tuple of int
         Shape of one image, (*size, in_channels).
     kernel : array-like, or tuple of int
-        Weights, or their shape (*kernel_size, in_channels // groups, out_channels).
+        Weights, or their shape (*kernel_size, in_channels // groups, out_channels), which does
+        not tell whether they are few products of 1-D kernels.
     stride, padding, padding_mode, dilation, groups, activation, algorithm
         As in `conv`.
     dtype : {'float32', 'float64'}, default='float32'
@@ -214,8 +220,13 @@ def explain_conv(
     )
     shape = check.image_shape("image_shape", image_shape, rank)
     packed = check.flag("packed", packed)
-    dtype = check.float_dtype(dtype)
-    problem = _plan(shape, kernel_shape, dtype, settings, packed, cpu.tier()).problem
+    dtype, kernel_rank = check.float_dtype(dtype), 0
+    if np.ndim(kernel) > 1:
+        kernel = check.kernel_array("kernel", kernel)
+        size = None if packed else shape[:-1]
+        kernel_rank = worthwhile_rank(kernel, dtype, size, settings.algorithm)
+    problem = _plan(
+        shape, kernel_shape, dtype, settings, packed, kernel_rank, cpu.tier()).problem
     return explain(problem, settings.algorithm, packed)
 
 
@@ -243,7 +254,8 @@ class PackedKernel:
         self.image_shape = image_shape
         self.algorithm = algorithm
         self._settings = settings._replace(algorithm=algorithm)
-        self._form = (kernel.shape, kernel.dtype, self._settings, True)
+        rank = worthwhile_rank(kernel, kernel.dtype, None, algorithm)
+        self._form = (kernel.shape, kernel.dtype, self._settings, True, rank)
         plan = self._plan(image_shape)
         self._prepared = plan.way.prepare(plan.problem, kernel, bias, None)
         for array in (kernel, bias):
@@ -345,7 +357,7 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _plan(image_shape, kernel_shape, dtype, settings, packed, tier):
+def _plan(image_shape, kernel_shape, dtype, settings, packed, kernel_rank, tier):
     """Return the `_Plan` of a call; here alone is it settled what runs.
 
     The settings are checked ones, or still as the user wrote them if they are literals: then
@@ -368,6 +380,7 @@ def _plan(image_shape, kernel_shape, dtype, settings, packed, tier):
         stride=three(settings.stride, 1), dilation=three(settings.dilation, 1),
         padding=three(pads, (0, 0)), padding_mode=settings.padding_mode,
         activation=settings.activation, output_size=three(outputs, 1), dtype=dtype.name,
+        kernel_rank=kernel_rank,
     )
     way = choose(problem, settings.algorithm, packed)
     return _Plan(problem, way, way.layout(problem), (*outputs, out_channels))

@@ -7,6 +7,8 @@
 #include "vec_real.h"
 #include "activations.h"
 #include "product.h"
+#include "planes.h"
+#include "interleave.h"
 #include "stencil.h"
 #include "stencil_fma.h"
 #include "winograd.h"
@@ -16,6 +18,8 @@
 #include "vec_real.h"
 #include "activations.h"
 #include "product.h"
+#include "planes.h"
+#include "interleave.h"
 #include "stencil.h"
 #include "stencil_fma.h"
 #include "winograd.h"
@@ -32,6 +36,7 @@ const microkernels TABLE(TIER) = {
     .max_rows = MAX_ROWS,
     .lanes_f32 = LANES_F32,
     .lanes_f64 = LANES_F64,
+    .planes_out = PLANES_OUT,
     .product_f32 = product_f32,
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
@@ -58,6 +63,10 @@ const microkernels TABLE(TIER) = {
     .argmax_f64 = argmax_f64,
     .argmax_windows_f32 = argmax_windows_f32,
     .argmax_windows_f64 = argmax_windows_f64,
+    .planes_f32 = planes_f32,
+    .planes_f64 = planes_f64,
+    .interleave_f32 = interleave_f32,
+    .interleave_f64 = interleave_f64,
     .accumulate_f32 = accumulate_f32,
     .accumulate_f64 = accumulate_f64,
 };

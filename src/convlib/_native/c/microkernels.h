@@ -44,12 +44,27 @@ typedef struct {
 } stencil;
 
 enum { STENCIL_SMALL = 4, STENCIL_MIDDLE = 8, STENCIL_LARGE = 14 }; /* pixels of its tiles */
+/* Where the values under the taps of an output lie, from the value under its first tap on. */
+typedef struct {
+    ptrdiff_t n_planes, n_rows, n_columns;
+    const ptrdiff_t *planes;  /* n_planes */
+    ptrdiff_t row_step;       /* between the rows of taps of a plane */
+    const ptrdiff_t *columns; /* n_columns, of the taps of a row */
+} plane_taps;
+
+/* How outputs lie, and what becomes of them. */
+typedef struct {
+    ptrdiff_t row_step, channel_step;
+    int relu;
+    int stream; /* whether to store past the caches */
+} plane_output;
 
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
     ptrdiff_t max_rows;  /* most rows of one product tile */
     ptrdiff_t lanes_f32; /* values in one vector */
     ptrdiff_t lanes_f64;
+    ptrdiff_t planes_out; /* most output channels that planes computes together */
 
     /* product.h: out[i][j] = bias[j] + sum over k of rows[i][offsets[k]] * weights[k * step + j]
      * for n_rows <= max_rows rows and n_vectors (1 or 2) vectors of columns j, then the activation.
@@ -149,6 +164,24 @@ typedef struct {
                                ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
                                const double *const *rows, ptrdiff_t offset, const int64_t *index,
                                int64_t index_step, double *best, int64_t *where);
+
+    /* planes.h: out[i * row_step + o * channel_step + p] = weights[o] + the sum over planes q, rows
+     * k and columns l of taps of x[i * x_step + p + planes[q] + k * taps->row_step + columns[l]] *
+     * weights[(1 + (q * n_rows + k) * n_columns + l) * n_out + o], in this order, for `height` rows
+     * i of `width` pixels p and n_out <= planes_out channels o. Reads on to the end of the last
+     * vector of a row. */
+    void (*planes_f32)(const plane_taps *taps, ptrdiff_t n_out, ptrdiff_t height, ptrdiff_t width,
+                       const float *x, ptrdiff_t x_step, const float *weights,
+                       const plane_output *form, float *out);
+    void (*planes_f64)(const plane_taps *taps, ptrdiff_t n_out, ptrdiff_t height, ptrdiff_t width,
+                       const double *x, ptrdiff_t x_step, const double *weights,
+                       const plane_output *form, double *out);
+
+    /* interleave.h: out[p * n + i] = lines[i * step + p] for n lines of n_pixels pixels. */
+    void (*interleave_f32)(ptrdiff_t n, ptrdiff_t n_pixels, const float *lines, ptrdiff_t step,
+                           int stream, float *out);
+    void (*interleave_f64)(ptrdiff_t n, ptrdiff_t n_pixels, const double *lines, ptrdiff_t step,
+                           int stream, double *out);
 
     /* statistics.h: continue the statistics of n_lanes lanes (a multiple of STATISTIC_LANES), which
      * `count` rows have made so far, with the rows at x, x + step and so on. `second` is for

@@ -30,6 +30,7 @@ typedef int64_t ivec_f64 __attribute__((vector_size(VEC_BYTES)));
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 
 /* Loops over accumulators must unroll, or the accumulators live in memory. Loops over operands
  * gain a few percent where the counting does not take turns with the arithmetic. */
