@@ -1,15 +1,16 @@
 """Winograd's minimal filtering: tiles and kernels are evaluated at points, where a convolution is
 a product.
 
-A task is a block of tiles, over all images, and a part of the panels. Its tiles are transformed
-once, then each panel is multiplied point by point and the outputs are interpolated from the
-products. Nothing larger than a block is stored. Along an axis with dilation d, d neighbouring
+A task is a block of tiles, over all images, and some panels of some groups. Its tiles are
+transformed once for a group, then each panel is multiplied point by point and the outputs are
+interpolated from the products. Nothing larger than a block is stored. Along an axis with dilation d, d neighbouring
 outputs begin d tiles whose samples lie d apart.
 """
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
 
 from .band cimport COUNT, STEP, fill_band
+from .border cimport border_index
 from .cpu cimport kernels, microkernels
 from .geometry cimport FIRST, PAD, STRIDE
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
@@ -22,7 +23,12 @@ cdef enum:
     TILES = 4
     ORIGIN = 5      # first output of the first tiles, in the whole image
     LINE = 6        # how a line of samples is transformed, see winograd.h
+    # Bounds of fixed arrays, see winograd.h.
+    MOST_SAMPLES = 9
+    MOST_TAPS = 27
     MOST_COLUMNS = 32
+
+cdef intp_t OUTSIDE = -(<intp_t> 1 << 62)    # where a pixel would lie that no pixel stands for
 
 cdef struct tile_t:
     intp_t image
@@ -42,10 +48,10 @@ def conv(
     intp_t group_size,                  # input channels of a group
     intp_t pitch,                       # values between tiles, whole vectors of channels
     intp_t block,                       # most tiles of a task
-    intp_t n_parts,                     # into which the panels of a group are cut
+    intp_t n_parts,                     # into which the panels of all groups are cut
     const intp_t[::1] offsets,          # (group_size,): 0, 1, 2 ...
-    real[:, ::1] scratch,               # (n_threads, samples + products + one patch + spare tile)
-    intp_t[:, ::1] addresses,           # (n_threads, 2 * points * block)
+    real[:, ::1] scratch,               # (n_threads, samples, products, a patch or pixel, a tile)
+    intp_t[:, ::1] addresses,           # (n_threads, 3 * points * block)
 ):
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
@@ -59,38 +65,51 @@ def conv(
         intp_t n_blocks = (n_tiles + block - 1) // block
         intp_t sample_step = odd_step(block * pitch, lanes)
         intp_t product_step = odd_step(block * 2 * lanes, lanes)
-        intp_t task, group, part, panel, first, n
+        bint in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
+        intp_t task, group, panel, number, first, n
         intp_t thread = 0
         uint64_t mode = 0
         real* samples
         real* products
+        real* patch
+        real* spare
+        intp_t* rows
+        intp_t* product_rows
+        intp_t* pixels
 
     with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
         thread = thread_id()
         samples = &scratch[thread, 0]
         products = samples + n_points * sample_step
-        set_addresses(samples, sample_step, pitch, n_points, block, &addresses[thread, 0])
-        set_addresses(products, product_step, 2 * lanes, n_points, block,
-                      &addresses[thread, n_points * block])
-        for task in prange(n_blocks * groups * n_parts, schedule="dynamic"):
-            part = task % n_parts
-            group = task // n_parts % groups
-            first = task // (n_parts * groups) * n_tiles // n_blocks
-            n = (task // (n_parts * groups) + 1) * n_tiles // n_blocks - first
-            transform_samples(
-                mk, images, geometry, axes, padding_mode, first, n, group * group_size,
-                group_size, pitch, products + n_points * product_step, samples, sample_step)
-            for panel in range(part * n_panels // n_parts, (part + 1) * n_panels // n_parts):
-                multiply_points(
-                    mk, n, n_points, block, &points[group, 0], panel, group_out, group_size,
-                    &offsets[0], &addresses[thread, 0],
-                    products + n_points * product_step)
-                write_outputs(
-                    mk, out, geometry, axes, first, n, group * group_out + panel * 2 * lanes,
-                    min(group_out - panel * 2 * lanes, 2 * lanes),
-                    &bias[(group * n_panels + panel) * 2 * lanes], activation, products,
-                    product_step, products + n_points * product_step)
+        patch = products + n_points * product_step
+        spare = patch + max(n_points * pitch, images.shape[4])
+        rows = &addresses[thread, 0]
+        product_rows = rows + n_points * block
+        pixels = product_rows + n_points * block
+        set_addresses(samples, sample_step, pitch, n_points, block, rows)
+        set_addresses(products, product_step, 2 * lanes, n_points, block, product_rows)
+        for task in prange(n_blocks * n_parts, schedule="dynamic"):
+            first = task // n_parts * n_tiles // n_blocks
+            n = (task // n_parts + 1) * n_tiles // n_blocks - first
+            if in_place:
+                memset(patch, 0, images.shape[4] * sizeof(real))
+                find_pixels(images, geometry, axes, padding_mode, first, n, patch, pixels)
+            group = -1
+            for number in range(task % n_parts * groups * n_panels // n_parts,
+                                (task % n_parts + 1) * groups * n_panels // n_parts):
+                if number // n_panels != group:
+                    group = number // n_panels
+                    transform_samples(
+                        mk, images, geometry, axes, padding_mode, first, n, group * group_size,
+                        group_size, pitch, in_place, pixels, patch, samples, sample_step)
+                panel = number % n_panels
+                multiply_points(mk, n, n_points, block, &points[group, 0], panel, group_out,
+                                group_size, &offsets[0], rows, product_rows, spare)
+                write_outputs(mk, out, geometry, axes, first, n,
+                              group * group_out + panel * 2 * lanes,
+                              min(group_out - panel * 2 * lanes, 2 * lanes),
+                              &bias[number * 2 * lanes], activation, product_rows, block, spare)
         restore_denormals(mode)
 
 
@@ -151,53 +170,74 @@ cdef inline tile_t tile_at(
     return tile
 
 
+cdef inline void find_pixels(
+    const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    int padding_mode, intp_t first, intp_t n, const real* outside, intp_t* pixels,
+) noexcept nogil:
+    """Write the addresses of the pixels of n tiles, or of those that stand for them."""
+    cdef:
+        intp_t sources[3][MOST_SAMPLES]
+        intp_t i, j, k, axis
+        tile_t tile
+        const char* image
+    for i in range(n):
+        tile = tile_at(first + i, geometry, axes)
+        image = <const char*> &images[tile.image, 0, 0, 0, 0]
+        for axis in range(3):
+            for k in range(axes[axis, COUNT]):
+                j = border_index(tile.pixel[axis] + k * axes[axis, STEP], images.shape[1 + axis],
+                                 padding_mode)
+                sources[axis][k] = OUTSIDE if j < 0 else j * images.strides[1 + axis]
+        for axis in range(axes[0, COUNT]):
+            for j in range(axes[1, COUNT]):
+                for k in range(axes[2, COUNT]):
+                    if (sources[0][axis] == OUTSIDE or sources[1][j] == OUTSIDE
+                            or sources[2][k] == OUTSIDE):
+                        pixels[0] = <intp_t> outside
+                    else:
+                        pixels[0] = <intp_t> (
+                            image + sources[0][axis] + sources[1][j] + sources[2][k])
+                    pixels += 1
+
+
 cdef inline void transform_samples(
     const microkernels* mk, const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, int padding_mode, intp_t first, intp_t n, intp_t channel,
-    intp_t group_size, intp_t pitch, real* patch, real* samples, intp_t sample_step,
+    intp_t group_size, intp_t pitch, bint in_place, intp_t* pixels, real* patch, real* samples,
+    intp_t sample_step,
 ) noexcept nogil:
-    """Write the values of n tiles at the points. Tiles on a border are copied first."""
+    """Write the values of n tiles at the points.
+
+    Whole vectors of channels are read where they stand; otherwise each tile is copied first.
+    """
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
-        intp_t value = sizeof(real)
         intp_t n_vectors = (group_size + lanes - 1) // lanes
-        bint is_dense = images.strides[4] == value and group_size % lanes == 0
-        intp_t[3] image_steps
-        intp_t[3] patch_steps
+        intp_t n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
         int[3] lines
         intp_t i, axis
         tile_t tile
-        bint is_inside
 
-    patch_steps[2] = n_vectors * lanes
-    patch_steps[1] = axes[2, COUNT] * patch_steps[2]
-    patch_steps[0] = axes[1, COUNT] * patch_steps[1]
     for axis in range(3):
         lines[axis] = <int> axes[axis, LINE]
-        image_steps[axis] = images.strides[1 + axis] // value * axes[axis, STEP]
+    if not in_place:
+        set_addresses(patch, n_vectors * lanes, 0, n_points, 1, pixels)
     for i in range(n):
-        tile = tile_at(first + i, geometry, axes)
-        is_inside = is_dense
-        for axis in range(3):
-            is_inside &= tile.pixel[axis] >= 0 and (
-                tile.pixel[axis] + (axes[axis, COUNT] - 1) * axes[axis, STEP]
-                < images.shape[1 + axis])
-        if is_inside:
-            winograd_samples(
-                mk, lines, n_vectors,
-                &images[tile.image, tile.pixel[0], tile.pixel[1], tile.pixel[2], channel],
-                image_steps, samples + i * pitch, sample_step)
+        if in_place:
+            winograd_samples(mk, lines, n_vectors, <const real**> pixels + i * n_points, channel,
+                             samples + i * pitch, sample_step)
         else:
+            tile = tile_at(first + i, geometry, axes)
             fill_band(images, tile.image, tile.pixel[0], tile.pixel[1], tile.pixel[2], axes,
-                      axes[1, COUNT], padding_mode, channel, group_size, patch_steps[2], patch)
-            winograd_samples(mk, lines, n_vectors, patch, patch_steps, samples + i * pitch,
+                      axes[1, COUNT], padding_mode, channel, group_size, n_vectors * lanes, patch)
+            winograd_samples(mk, lines, n_vectors, <const real**> pixels, 0, samples + i * pitch,
                              sample_step)
 
 
 cdef inline void multiply_points(
     const microkernels* mk, intp_t n, intp_t n_points, intp_t block, const real* points,
     intp_t panel, intp_t group_out, intp_t group_size, const intp_t* offsets,
-    const intp_t* addresses, real* spare,
+    const intp_t* rows, const intp_t* product_rows, real* spare,
 ) noexcept nogil:
     """Multiply the samples of n tiles with a panel, point by point."""
     cdef:
@@ -209,17 +249,19 @@ cdef inline void multiply_points(
     points += n_points * (1 + group_size) * panel * 2 * lanes
     for point in range(n_points):
         multiply_panel(
-            mk, n, <const real**> addresses + point * block, group_size, offsets,
+            mk, n, <const real**> rows + point * block, group_size, offsets,
             points + point * size, n_vectors, n_vectors * lanes, 0,
-            <real**> addresses + (n_points + point) * block, 0, spare)
+            <real**> product_rows + point * block, 0, spare)
 
 
 cdef inline void write_outputs(
     const microkernels* mk, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, intp_t first, intp_t n, intp_t channel, intp_t n_columns,
-    const real* bias, int activation, const real* products, intp_t product_step, real* spare,
+    const real* bias, int activation, const intp_t* products, intp_t block, real* spare,
 ) noexcept nogil:
     """Write the outputs of n tiles and of one panel. What `out` lacks of a tile is computed aside.
+
+    The products of a tile at neighbouring points are `block` addresses apart.
     """
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
@@ -247,18 +289,18 @@ cdef inline void write_outputs(
             begin[axis] = tile.output[axis] - geometry[axis, FIRST]
             is_inside &= begin[axis] >= 0 and (
                 begin[axis] + (axes[axis, OUTPUTS] - 1) * axes[axis, STEP] < size[axis])
-        target = &out[tile.image, 0, 0, 0, channel]
+        # Perhaps outside of `out`, then it is not used.
+        target = &out[tile.image, 0, 0, 0, channel] + (
+            begin[0] * out.strides[1] + begin[1] * out.strides[2] + begin[2] * out.strides[3]
+        ) // <intp_t> sizeof(real)
         for vector in range((n_columns + lanes - 1) // lanes):
             column = vector * lanes
             if is_inside and n_columns - column >= lanes:
-                winograd_outputs(
-                    mk, lines, products + i * 2 * lanes + column, product_step, bias + column,
-                    activation, target + column + begin[0] * out.strides[1] // <intp_t> sizeof(real)
-                    + begin[1] * out.strides[2] // <intp_t> sizeof(real)
-                    + begin[2] * out.strides[3] // <intp_t> sizeof(real), out_steps)
+                winograd_outputs(mk, lines, <const real**> products + i, block, column,
+                                 bias + column, activation, target + column, out_steps)
                 continue
-            winograd_outputs(mk, lines, products + i * 2 * lanes + column, product_step,
-                             bias + column, activation, spare, spare_steps)
+            winograd_outputs(mk, lines, <const real**> products + i, block, column, bias + column,
+                             activation, spare, spare_steps)
             copy_inside(axes, begin, size, min(n_columns - column, lanes), lanes, spare, out,
                         tile.image, channel + column)
 
@@ -296,55 +338,54 @@ cdef inline void transform_panel(
         intp_t column = group * group_out + panel * 2 * lanes
         real* target = &points[group, n_points * (1 + group_size) * panel * 2 * lanes]
         const real* source = &kernel[0, 0, 0, 0, column]
-        real[27 * MOST_COLUMNS] spare
-        intp_t[3] steps
+        const real* addresses[MOST_TAPS]
+        real[MOST_TAPS * MOST_COLUMNS] spare
         intp_t c, tap, point
 
     for point in range(n_points):
         memset(target + point * point_step, 0, width * sizeof(real))
+    for tap in range(n_taps):
+        addresses[tap] = source + tap * tap_step
     if n_columns < width:
-        memset(spare, 0, n_taps * width * sizeof(real))
-        tap_step = width
-    steps[2] = tap_step
-    steps[1] = kernel.shape[2] * tap_step
-    steps[0] = kernel.shape[1] * steps[1]
+        memset(spare, 0, sizeof(spare))
+        for tap in range(n_taps):
+            addresses[tap] = spare + tap * width
     for c in range(group_size):
         target += width
-        if n_columns < width:
-            for tap in range(n_taps):
-                memcpy(spare + tap * width, source + (tap * group_size + c) * kernel.shape[4],
-                       n_columns * sizeof(real))
-            winograd_taps(mk, lines, n_vectors, <const real*> spare, steps, target, point_step)
-        else:
-            winograd_taps(mk, lines, n_vectors, source + c * kernel.shape[4], steps, target,
-                          point_step)
+        if n_columns == width:
+            winograd_taps(mk, lines, n_vectors, addresses, c * kernel.shape[4], target, point_step)
+            continue
+        for tap in range(n_taps):
+            memcpy(spare + tap * width, source + tap * tap_step + c * kernel.shape[4],
+                   n_columns * sizeof(real))
+        winograd_taps(mk, lines, n_vectors, addresses, 0, target, point_step)
 
 
 cdef inline void winograd_samples(
-    const microkernels* mk, const int* lines, intp_t n_vectors, const real* x, const intp_t* steps,
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, intp_t offset,
     real* y, intp_t y_step,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_samples_f32(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_samples_f32(lines, n_vectors, x, offset, y, y_step)
     else:
-        mk.winograd_samples_f64(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_samples_f64(lines, n_vectors, x, offset, y, y_step)
 
 
 cdef inline void winograd_taps(
-    const microkernels* mk, const int* lines, intp_t n_vectors, const real* x, const intp_t* steps,
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, intp_t offset,
     real* y, intp_t y_step,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_taps_f32(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_taps_f32(lines, n_vectors, x, offset, y, y_step)
     else:
-        mk.winograd_taps_f64(lines, n_vectors, x, steps, y, y_step)
+        mk.winograd_taps_f64(lines, n_vectors, x, offset, y, y_step)
 
 
 cdef inline void winograd_outputs(
-    const microkernels* mk, const int* lines, const real* x, intp_t step, const real* bias,
-    int activation, real* out, const intp_t* out_steps,
+    const microkernels* mk, const int* lines, const real** x, intp_t x_step, intp_t offset,
+    const real* bias, int activation, real* out, const intp_t* out_steps,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_outputs_f32(lines, x, step, bias, activation, out, out_steps)
+        mk.winograd_outputs_f32(lines, x, x_step, offset, bias, activation, out, out_steps)
     else:
-        mk.winograd_outputs_f64(lines, x, step, bias, activation, out, out_steps)
+        mk.winograd_outputs_f64(lines, x, x_step, offset, bias, activation, out, out_steps)

@@ -24,28 +24,28 @@ cdef extern from "microkernels.h":
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
         void (*winograd_samples_f32)(
-            const int* lines, intp_t n_vectors, const float32_t* x, const intp_t* steps,
-            float32_t* y, intp_t y_step,
+            const int* lines, intp_t n_vectors, const float32_t** x, intp_t offset, float32_t* y,
+            intp_t y_step,
         ) noexcept nogil
         void (*winograd_samples_f64)(
-            const int* lines, intp_t n_vectors, const float64_t* x, const intp_t* steps,
-            float64_t* y, intp_t y_step,
+            const int* lines, intp_t n_vectors, const float64_t** x, intp_t offset, float64_t* y,
+            intp_t y_step,
         ) noexcept nogil
         void (*winograd_taps_f32)(
-            const int* lines, intp_t n_vectors, const float32_t* x, const intp_t* steps,
-            float32_t* y, intp_t y_step,
+            const int* lines, intp_t n_vectors, const float32_t** x, intp_t offset, float32_t* y,
+            intp_t y_step,
         ) noexcept nogil
         void (*winograd_taps_f64)(
-            const int* lines, intp_t n_vectors, const float64_t* x, const intp_t* steps,
-            float64_t* y, intp_t y_step,
+            const int* lines, intp_t n_vectors, const float64_t** x, intp_t offset, float64_t* y,
+            intp_t y_step,
         ) noexcept nogil
         void (*winograd_outputs_f32)(
-            const int* lines, const float32_t* x, intp_t step, const float32_t* bias,
-            int activation, float32_t* out, const intp_t* out_steps,
+            const int* lines, const float32_t** x, intp_t x_step, intp_t offset,
+            const float32_t* bias, int activation, float32_t* out, const intp_t* out_steps,
         ) noexcept nogil
         void (*winograd_outputs_f64)(
-            const int* lines, const float64_t* x, intp_t step, const float64_t* bias,
-            int activation, float64_t* out, const intp_t* out_steps,
+            const int* lines, const float64_t** x, intp_t x_step, intp_t offset,
+            const float64_t* bias, int activation, float64_t* out, const intp_t* out_steps,
         ) noexcept nogil
         void (*reduce_f32)(
             int reduction, intp_t n_rows, const float32_t** rows, intp_t n, int64_t divisor,

@@ -53,24 +53,24 @@ typedef struct {
     void (*activate_f32)(int activation, ptrdiff_t n, float *x);
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
 
-    /* winograd.h: lines[3] tell how each axis is transformed, n_vectors is how many vectors of
-     * channels. The samples of a tile lie at x + i * steps[0] + j * steps[1] + k * steps[2], and
-     * their value at point p goes to y + p * y_step. The same for the taps of kernels. */
-    void (*winograd_samples_f32)(const int *lines, ptrdiff_t n_vectors, const float *x,
-                                 const ptrdiff_t *steps, float *y, ptrdiff_t y_step);
-    void (*winograd_samples_f64)(const int *lines, ptrdiff_t n_vectors, const double *x,
-                                 const ptrdiff_t *steps, double *y, ptrdiff_t y_step);
-    void (*winograd_taps_f32)(const int *lines, ptrdiff_t n_vectors, const float *x,
-                              const ptrdiff_t *steps, float *y, ptrdiff_t y_step);
-    void (*winograd_taps_f64)(const int *lines, ptrdiff_t n_vectors, const double *x,
-                              const ptrdiff_t *steps, double *y, ptrdiff_t y_step);
+    /* winograd.h: lines[3] tell how each axis is transformed. The samples of a tile, n_vectors
+     * vectors of channels each, lie `offset` behind the addresses x; their values at point p go to
+     * y + p * y_step. The same for the taps of a kernel. */
+    void (*winograd_samples_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
+                                 ptrdiff_t offset, float *y, ptrdiff_t y_step);
+    void (*winograd_samples_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
+                                 ptrdiff_t offset, double *y, ptrdiff_t y_step);
+    void (*winograd_taps_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
+                              ptrdiff_t offset, float *y, ptrdiff_t y_step);
+    void (*winograd_taps_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
+                              ptrdiff_t offset, double *y, ptrdiff_t y_step);
 
-    /* One vector of outputs of a tile, from the products x[p * step] at the points. */
-    void (*winograd_outputs_f32)(const int *lines, const float *x, ptrdiff_t step,
-                                 const float *bias, int activation, float *out,
+    /* One vector of outputs of a tile, from the products `offset` behind x[p * x_step]. */
+    void (*winograd_outputs_f32)(const int *lines, const float *const *x, ptrdiff_t x_step,
+                                 ptrdiff_t offset, const float *bias, int activation, float *out,
                                  const ptrdiff_t *out_steps);
-    void (*winograd_outputs_f64)(const int *lines, const double *x, ptrdiff_t step,
-                                 const double *bias, int activation, double *out,
+    void (*winograd_outputs_f64)(const int *lines, const double *const *x, ptrdiff_t x_step,
+                                 ptrdiff_t offset, const double *bias, int activation, double *out,
                                  const ptrdiff_t *out_steps);
 
     /* stencil.h: out[i] = rows[0][i] combined with rows[1][i] and so on, in this order; a sum

@@ -26,19 +26,7 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
     }
     panel += n_vectors * LANES;
     for (ptrdiff_t k = 0; k < depth;) {
-        const ptrdiff_t end = depth - k > PART ? k + PART : depth;
-        VEC total[MAX_ROWS][2];
-        if (k > 0) {
-            UNROLL
-            for (int i = 0; i < n_rows; i++) {
-                UNROLL
-                for (int j = 0; j < n_vectors; j++) {
-                    total[i][j] = sum[i][j];
-                    sum[i][j] = (VEC){0};
-                }
-            }
-        }
-        const int adds_up = k > 0;
+        const ptrdiff_t first = k, end = depth - k > PART ? k + PART : depth;
         UNROLL_BY_4
         for (; k < end; k++) {
             const ptrdiff_t offset = offsets[k];
@@ -55,12 +43,22 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
                     sum[i][j] += x * weight[j];
             }
         }
-        if (adds_up) {
+        if (first > 0) { /* earlier parts wait in `out` */
             UNROLL
             for (int i = 0; i < n_rows; i++) {
                 UNROLL
                 for (int j = 0; j < n_vectors; j++)
-                    sum[i][j] += total[i][j];
+                    sum[i][j] += NAME(load)(out[i] + out_offset + j * LANES);
+            }
+        }
+        if (end < depth) {
+            UNROLL
+            for (int i = 0; i < n_rows; i++) {
+                UNROLL
+                for (int j = 0; j < n_vectors; j++) {
+                    NAME(store)(out[i] + out_offset + j * LANES, sum[i][j]);
+                    sum[i][j] = (VEC){0};
+                }
             }
         }
     }
