@@ -5,6 +5,7 @@ panels          kernels packed for the product
 product.pxd     tiles of gathered rows times panels, shared by the feeders
 conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
+conv_stencil    feeder: small groups of channels, taps by address
 conv_direct     plain loops, any problem
 geometry.pxd    what these three are told of each axis
 band.pxd        the padded input under a block of outputs, copied

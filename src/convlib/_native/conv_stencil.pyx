@@ -169,7 +169,8 @@ cdef inline block_t block_of(
 
 cdef inline void fill_lists(
     const microkernels* mk, const real[:, :, :, :, :] images, const block_t* block,
-    const plan_t* plan, int padding_mode, bint in_place, const real* zero, const real** addresses, real* band, real* line,
+    const plan_t* plan, int padding_mode, bint in_place, const real* zero,
+    const real** addresses, real* band, real* line,
 ) noexcept nogil:
     """Write the addresses of the pixels under a block, and copy the pixels if they must be."""
     cdef:
@@ -246,8 +247,9 @@ cdef inline void point_at_copies(
 
 
 cdef inline void copy_line(
-    const microkernels* mk, const real* row, intp_t pixel_stride, intp_t channel_stride, intp_t width, intp_t x0,
-    const plan_t* plan, int padding_mode, intp_t n_in, real* line, real* copy,
+    const microkernels* mk, const real* row, intp_t pixel_stride, intp_t channel_stride,
+    intp_t width, intp_t x0, const plan_t* plan, int padding_mode, intp_t n_in, real* line,
+    real* copy,
 ) noexcept nogil:
     """Copy the pixels of a line, each group of channels as often as outputs see it."""
     if row == NULL:
