@@ -160,6 +160,15 @@ def test_nan_reaches_every_window_that_sees_it(tier, algorithm, dtype):
     assert not np.isnan(out[1]).any()
 
 
+@pytest.mark.parametrize(("algorithm", "allowed"), [("winograd", 5e-6), ("winograd2", 1e-6),
+                                                    ("igemm", 1e-6)])
+def test_float32_keeps_its_digits_over_many_channels(tier, algorithm, allowed):
+    images, kernel = sample((1, 12, 12, 512)), sample((3, 3, 512, 32), 1)
+    expected = cl.conv(images, kernel, padding=1, algorithm="direct")
+    out = cl.conv(*cast((images, kernel), "float32"), padding=1, algorithm=algorithm)
+    assert np.abs(out - expected).max() <= allowed * np.abs(expected).max()
+
+
 @each_dtype
 @each_problem
 def test_crops_on_the_grid_have_the_same_bits(tier, algorithm, number, dtype):

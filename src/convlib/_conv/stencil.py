@@ -74,7 +74,8 @@ class Plan(NamedTuple):
 
     def n_tasks(self, size):
         """Return the number of tasks for outputs of this size."""
-        blocks = prod(-(-n // block) for n, block in zip(size, (self.z_block, self.y_block, self.x_block)))
+        block = self.z_block, self.y_block, self.x_block
+        blocks = prod(-(-n // step) for n, step in zip(size, block))
         return blocks * (self.width // self.part)
 
 
@@ -205,7 +206,8 @@ def plan(problem, depth, height, width):
         *deep, problem.kernel_size[0], *down, problem.kernel_size[1], width, **line,
         n_addresses=n_rows * line["lists"] * line["columns"],
         n_rows=depth * height * line["residues"] * n_taps,
-        n_band=n_rows * line["phases"] * line["x_count"] * min(last, problem.out_channels),
+        n_band=(n_rows * line["phases"] * line["x_count"] * min(last, problem.out_channels)
+                + lanes(problem.dtype)),
         n_line=line["x_count"] * problem.in_channels,
     )
 
@@ -237,7 +239,10 @@ def plain_line(problem, width):
 
 
 def flat_line(problem, width):
-    """Return the lines of a `Plan` where lanes run over pixels: one for each residue of the stride."""
+    """Return the lines of a `Plan` where lanes run over pixels.
+
+    There is a line for each residue of the stride, so that neighbours in it are a stride apart.
+    """
     stride, dilation, taps = problem.stride[2], problem.dilation[2], problem.kernel_size[2]
     outputs = lane_channels(problem) // problem.out_channels
     columns = tile_end(-(-width // outputs))

@@ -5,9 +5,11 @@ panels          kernels packed for the product
 product.pxd     tiles of gathered rows times panels, shared by the feeders
 conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
+conv_winograd   feeder: transformed tiles are the rows, point by point
 conv_planes     feeder: padded planes of single channels, whose rows are vectors
 conv_lowrank    feeder: the same planes, a pass along each axis
 planes.pxd      these planes, and the sums over their neighbours
+conv_stencil    feeder: small groups of channels, taps by address
 conv_direct     plain loops, any problem
 geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied

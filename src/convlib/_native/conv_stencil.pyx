@@ -15,7 +15,7 @@ from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport n_lanes
 from .scratch cimport aligned, cut
-from .stencil cimport stencil_fma
+from .stencil cimport repeat, stencil_fma
 from .types cimport intp_t, real
 
 # `Plan` of _conv/stencil.py, in its order.
@@ -136,7 +136,7 @@ cdef void convolve_block(
         real* line = <real*> room
 
     memset(zero, 0, plan.last * sizeof(real))
-    fill_lists(images, &block, plan, padding_mode, in_place, zero, addresses, band, line)
+    fill_lists(mk, images, &block, plan, padding_mode, in_place, zero, addresses, band, line)
     fill_rows(&block, plan, addresses, rows)
     write_block(mk, out, &block, plan, activation, rows, &weights[block.channel // lanes, 0], spare)
 
@@ -168,8 +168,9 @@ cdef inline block_t block_of(
 
 
 cdef inline void fill_lists(
-    const real[:, :, :, :, :] images, const block_t* block, const plan_t* plan, int padding_mode,
-    bint in_place, const real* zero, const real** addresses, real* band, real* line,
+    const microkernels* mk, const real[:, :, :, :, :] images, const block_t* block,
+    const plan_t* plan, int padding_mode, bint in_place, const real* zero,
+    const real** addresses, real* band, real* line,
 ) noexcept nogil:
     """Write the addresses of the pixels under a block, and copy the pixels if they must be."""
     cdef:
@@ -195,7 +196,7 @@ cdef inline void fill_lists(
             else:
                 for k in range(plan.phases):
                     copy_line(
-                        row, images.strides[3], images.strides[4], images.shape[3],
+                        mk, row, images.strides[3], images.strides[4], images.shape[3],
                         block.x0 + k * plan.origin, plan, padding_mode, n_in, line,
                         band + k * plan.x_count * pitch)
                 point_at_copies(band, pitch, plan, addresses)
@@ -246,21 +247,18 @@ cdef inline void point_at_copies(
 
 
 cdef inline void copy_line(
-    const real* row, intp_t pixel_stride, intp_t channel_stride, intp_t width, intp_t x0,
-    const plan_t* plan, int padding_mode, intp_t n_in, real* line, real* copy,
+    const microkernels* mk, const real* row, intp_t pixel_stride, intp_t channel_stride,
+    intp_t width, intp_t x0, const plan_t* plan, int padding_mode, intp_t n_in, real* line,
+    real* copy,
 ) noexcept nogil:
     """Copy the pixels of a line, each group of channels as often as outputs see it."""
-    cdef intp_t i, k
     if row == NULL:
         memset(copy, 0, plan.x_count * n_in * plan.repeats * sizeof(real))
         return
     fill_row(row, pixel_stride, channel_stride, width, x0, plan.x_step, plan.x_count,
              padding_mode, n_in, n_in, copy if plan.repeats == 1 else line)
     if plan.repeats > 1:
-        for i in range(plan.x_count * n_in // plan.group):
-            for k in range(plan.repeats):
-                memcpy(copy, line + i * plan.group, plan.group * sizeof(real))
-                copy += plan.group
+        repeat(mk, plan.group, plan.x_count * n_in // plan.group, plan.repeats, line, copy)
 
 
 cdef inline void fill_rows(

@@ -86,6 +86,12 @@ cdef extern from "microkernels.h":
             const stencil* form, intp_t n_pixels, const float64_t*** rows, intp_t column,
             const float64_t* weights, float64_t* out, intp_t out_step,
         ) noexcept nogil
+        void (*repeat_f32)(
+            intp_t group, intp_t n, intp_t times, const float32_t* x, float32_t* out,
+        ) noexcept nogil
+        void (*repeat_f64)(
+            intp_t group, intp_t n, intp_t times, const float64_t* x, float64_t* out,
+        ) noexcept nogil
         void (*reduce_windows_f32)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
             intp_t pixel_step, intp_t channels, const float32_t** rows, intp_t offset,

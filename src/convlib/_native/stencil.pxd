@@ -138,3 +138,12 @@ cdef inline void stencil_fma(
         mk.stencil_fma_f32(form, n_pixels, rows, column, weights, out, out_step)
     else:
         mk.stencil_fma_f64(form, n_pixels, rows, column, weights, out, out_step)
+
+
+cdef inline void repeat(
+    const microkernels* mk, intp_t group, intp_t n, intp_t times, const real* x, real* out,
+) noexcept nogil:
+    if real is float32_t:
+        mk.repeat_f32(group, n, times, x, out)
+    else:
+        mk.repeat_f64(group, n, times, x, out)

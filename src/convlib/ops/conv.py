@@ -83,6 +83,8 @@ default=None
     References
     ----------
     .. [1] M. Dukhan, "The Indirect Convolution Algorithm", arXiv:1907.02129 ('igemm').
+    .. [2] A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks",
+       arXiv:1509.09308 ('winograd', 'winograd2').
 
     Examples
     --------

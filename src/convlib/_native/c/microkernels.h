@@ -124,6 +124,11 @@ typedef struct {
                             const double *const *const *rows, ptrdiff_t column,
                             const double *weights, double *out, ptrdiff_t out_step);
 
+    /* out[i][k] = x[i] for n groups of 1, 2, 4 or 8 values and k < times; a vector of values behind
+     * `out` may be overwritten. */
+    void (*repeat_f32)(ptrdiff_t group, ptrdiff_t n, ptrdiff_t times, const float *x, float *out);
+    void (*repeat_f64)(ptrdiff_t group, ptrdiff_t n, ptrdiff_t times, const double *x, double *out);
+
     /* out[i][c] = the values rows[j][offset + i * pixel_step + k * tap_step + c] combined, in the
      * order of rows j and then taps k, and divided; for at least one vector of channels c. */
     void (*reduce_windows_f32)(int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,

@@ -256,3 +256,30 @@ static void NAME(stencil_fma)(const stencil *form, ptrdiff_t n_pixels,
 #undef TILES
 #undef ENTRY
 #undef TILE
+
+INLINE void NAME(repeat_groups)(const int group, ptrdiff_t n, ptrdiff_t times, const REAL *x,
+                                REAL *out)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        for (ptrdiff_t k = 0; k < times; k++)
+            memcpy(out + (i * times + k) * group, x + i * group, (size_t)group * sizeof(REAL));
+}
+
+static void NAME(repeat)(ptrdiff_t group, ptrdiff_t n, ptrdiff_t times, const REAL *x, REAL *out)
+{
+    switch (group) {
+    case 2:
+        NAME(repeat_groups)(2, n, times, x, out);
+        return;
+    case 4:
+        NAME(repeat_groups)(4, n, times, x, out);
+        return;
+    case 8:
+        NAME(repeat_groups)(8, n, times, x, out);
+        return;
+    default: /* whole vectors, of which the next value overwrites what is too much */
+        for (ptrdiff_t i = 0; i < n; i++)
+            for (ptrdiff_t k = 0; k < times; k += LANES)
+                NAME(store)(out + i * times + k, NAME(splat)(x[i]));
+    }
+}
