@@ -19,6 +19,13 @@ pytestmark = pytest.mark.kernels
 PROBLEMS = {
     "pointwise": [((13, 17, 8), (1, 1, 8, 20), {}),
                   ((13, 17, 8), (1, 1, 4, 20), {"stride": (2, 3), "groups": 2})],
+    "depthwise": [((33, 29, 20), (3, 3, 1, 20), {"padding": 1, "groups": 20}),
+                  ((31, 29, 7), (3, 5, 1, 14), {"padding": 2, "stride": (2, 3), "groups": 7}),
+                  ((60, 19), (5, 1, 19), {"padding": 3, "dilation": 3, "groups": 19}),
+                  ((12, 11, 13, 3), (3, 2, 3, 1, 3), {"padding": 1, "groups": 3})],
+    "grouped": [((33, 29, 24), (3, 3, 4, 24), {"padding": 1, "groups": 6}),
+                ((31, 29, 4), (3, 5, 2, 4), {"padding": 2, "stride": (2, 3), "groups": 2}),
+                ((60, 32), (5, 8, 64), {"padding": 3, "dilation": 2, "groups": 4})],
     "planes": [((19, 45, 3), (3, 4, 3, 6), {"padding": 2}),
                ((33, 45, 1), (5, 3, 1, 1), {"padding": (2, 1)}),
                ((23, 37, 4), (3, 4, 2, 6), {"stride": (2, 3), "dilation": (1, 2), "groups": 2}),

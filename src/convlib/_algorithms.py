@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import direct, igemm, lowrank, planes, pointwise, winograd
+from convlib._conv import (
+    depthwise,
+    direct,
+    grouped,
+    igemm,
+    lowrank,
+    planes,
+    pointwise,
+    winograd,
+)
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -33,6 +42,8 @@ ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
     for name, way in (
         ("pointwise", pointwise),
+        ("depthwise", depthwise),
+        ("grouped", grouped),
         ("planes", planes),
         ("lowrank", lowrank),
         ("winograd", winograd),

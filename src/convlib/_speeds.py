@@ -8,6 +8,8 @@ on measurements of one thread; only their ratios matter for the choice.
 # what is put in another order, in values.
 SECONDS = {
     "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
+    "depthwise": {"call": 5e-6, "product": 2.8e-10, "move": 1e-11, "copy": 1e-10},
+    "grouped": {"call": 5e-6, "product": 3.3e-10, "move": 1e-11, "copy": 1e-10},
     "planes": {"call": 5e-6, "product": 2.6e-10, "copy": 5e-11, "interleave": 1.4e-10},
     "lowrank": {"call": 5e-6, "column": 3e-10, "row": 5e-10, "copy": 8e-11, "interleave": 1.4e-10},
     "winograd": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,

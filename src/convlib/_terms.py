@@ -12,6 +12,7 @@ MODE_CODES = {mode: code for code, mode in enumerate(PADDING_MODES)}
 ACTIVATION_CODES = {None: 0} | {name: code for code, name in enumerate(ACTIVATIONS, 1)}
 
 CACHE_LINE = 64
+STREAM_BYTES = 16 * 2**20    # outputs larger than this are stored past the caches
 
 # Predicted speeds of one thread.
 CALL_SECONDS = 5e-6      # of any call
@@ -48,6 +49,19 @@ def aligned(shape, dtype):
     values = np.empty(size + CACHE_LINE // np.dtype(dtype).itemsize, dtype)
     first = -values.ctypes.data % CACHE_LINE // values.itemsize
     return values[first:first + size].reshape(shape)
+
+
+def by_dtype(function):
+    """Return the versions of a compiled function by dtype, which saves their search by arrays."""
+    return {"float32": function["float32_t"], "float64": function["float64_t"]}
+
+
+def scratch_bytes(*sizes):
+    """Return the bytes of scratch that `cut` of _native/scratch.pxd takes pieces of `sizes` from.
+
+    One array for all threads and purposes, since small calls feel each allocation.
+    """
+    return 64 + sum(-(-size // 64) * 64 for size in sizes)
 
 
 def even(size, wanted):

@@ -6,6 +6,16 @@ from .types cimport float32_t, float64_t, intp_t
 cdef extern from "microkernels.h":
     int REDUCE_MAX
     int REDUCE_SUM
+    intp_t STENCIL_SMALL
+    intp_t STENCIL_MIDDLE
+    intp_t STENCIL_LARGE
+    ctypedef struct stencil:
+        intp_t group
+        intp_t n_rows
+        intp_t n_taps
+        intp_t stride
+        intp_t n_channels
+        int activation
     ctypedef struct plane_taps:
         intp_t n_planes
         intp_t n_rows
@@ -26,13 +36,13 @@ cdef extern from "microkernels.h":
         intp_t planes_out
         void (*product_f32)(
             intp_t n_rows, intp_t n_vectors, intp_t depth, const float32_t** rows,
-            const intp_t* offsets, const float32_t* panel, int activation,
-            float32_t** out, intp_t out_offset,
+            const intp_t* offsets, const float32_t* bias, const float32_t* weights, intp_t step,
+            int activation, int streams, float32_t** out, intp_t out_offset,
         ) noexcept nogil
         void (*product_f64)(
             intp_t n_rows, intp_t n_vectors, intp_t depth, const float64_t** rows,
-            const intp_t* offsets, const float64_t* panel, int activation,
-            float64_t** out, intp_t out_offset,
+            const intp_t* offsets, const float64_t* bias, const float64_t* weights, intp_t step,
+            int activation, int streams, float64_t** out, intp_t out_offset,
         ) noexcept nogil
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
@@ -67,6 +77,14 @@ cdef extern from "microkernels.h":
         void (*reduce_f64)(
             int reduction, intp_t n_rows, const float64_t** rows, intp_t n, int64_t divisor,
             float64_t* out,
+        ) noexcept nogil
+        void (*stencil_fma_f32)(
+            const stencil* form, intp_t n_pixels, const float32_t*** rows, intp_t column,
+            const float32_t* weights, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*stencil_fma_f64)(
+            const stencil* form, intp_t n_pixels, const float64_t*** rows, intp_t column,
+            const float64_t* weights, float64_t* out, intp_t out_step,
         ) noexcept nogil
         void (*reduce_windows_f32)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
