@@ -15,8 +15,8 @@ import numpy as np
 class Layer:
     """One convolution; sizes per axis, channels last.
 
-    `scale` multiplies the weights, which are products of 1-D kernels if `separable`. `alternative` is another way to ask for about the same result,
-    which must not be faster.
+    `scale` multiplies the weights, which are products of 1-D kernels if `separable`. `alternative`
+    is another way to ask for about the same result, which must not be faster.
     """
 
     name: str

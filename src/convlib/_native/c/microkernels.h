@@ -44,6 +44,7 @@ typedef struct {
 } stencil;
 
 enum { STENCIL_SMALL = 4, STENCIL_MIDDLE = 8, STENCIL_LARGE = 14 }; /* pixels of its tiles */
+
 /* Where the values under the taps of an output lie, from the value under its first tap on. */
 typedef struct {
     ptrdiff_t n_planes, n_rows, n_columns;

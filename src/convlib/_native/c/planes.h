@@ -205,13 +205,27 @@ STRIPS(single_8, SINGLE_8, 8, 0)
 #undef STRIPS_
 #undef STRIP
 
-/* Strips of n_vectors, then narrower ones: less than a vector is computed in vain. */
+/* Strips of n_vectors, then narrower ones: less than a vector is computed in vain at the end. */
 INLINE void NAME(plane_strips)(const int n_vectors, NAME(plane_strip) *wide,
                                NAME(plane_strip) *pair, NAME(plane_strip) *one,
                                const plane_taps *taps, ptrdiff_t height, ptrdiff_t width,
                                const REAL *x, ptrdiff_t x_step, const REAL *weights,
                                const plane_output *form, REAL *out)
 {
+    if (form->stream) { /* what comes before the first cache line of a row, not past the caches */
+        plane_output plain = *form;
+        plain.stream = 0;
+        ptrdiff_t head = (ptrdiff_t)(-(uintptr_t)out % 64 / sizeof(REAL));
+        while (head > 0 && width > 0) {
+            ptrdiff_t n = head < LANES ? head : LANES;
+            n = n < width ? n : width;
+            one(taps, height, n, x, x_step, weights, &plain, out);
+            x += n;
+            out += n;
+            width -= n;
+            head -= n;
+        }
+    }
     while (width > 0) {
         ptrdiff_t n = width > (n_vectors - 1) * LANES ? n_vectors : width > LANES ? 2 : 1;
         NAME(plane_strip) *strip = n == n_vectors ? wide : n == 2 ? pair : one;
