@@ -246,9 +246,10 @@ def flat_line(problem, width):
     stride, dilation, taps = problem.stride[2], problem.dilation[2], problem.kernel_size[2]
     outputs = lane_channels(problem) // problem.out_channels
     columns = tile_end(-(-width // outputs))
-    count = columns * outputs + (taps - 1) * dilation // stride
+    reach = (taps - 1) * dilation
+    count = columns * outputs + reach // stride
     return {"x_count": count, "x_step": stride, "x_shift": 1, "x_reach": dilation, "x_taps": 1,
-            "phases": stride, "origin": 1, "lists": taps, "columns": columns,
+            "phases": min(stride, reach + 1), "origin": 1, "lists": taps, "columns": columns,
             "tap_lists": taps, "outputs": outputs, "residues": 1}
 
 

@@ -2,9 +2,9 @@
 
 A task is a block of output rows of one image and some of its channels. For each row of pixels
 under the block there are lists of addresses: of the pixels where they stand, of a zero for those
-in the padding, or of a copy. The copy is made where pixels are not dense in memory, where several
-outputs see one group, or where channels do not fill a vector. `_conv/stencil.py` tells how
-the lists lie.
+in the padding, or of a copy. The copy is made where pixels are not dense in memory, or so far apart
+that they crowd in few lines of the cache, where several outputs see one group, or where channels
+do not fill a vector. `_conv/stencil.py` tells how the lists lie.
 """
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
