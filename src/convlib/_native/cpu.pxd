@@ -9,6 +9,7 @@ cdef extern from "microkernels.h":
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
+        intp_t max_complex_rows
         intp_t lanes_f32
         intp_t lanes_f64
         void (*product_f32)(
@@ -76,6 +77,36 @@ cdef extern from "microkernels.h":
         void (*accumulate_f64)(
             int statistic, intp_t n_rows, intp_t step, intp_t n_lanes, const float64_t* x,
             double count, double* first, double* second,
+        ) noexcept nogil
+        void (*product_complex_f32)(
+            intp_t n_rows, intp_t depth, const float32_t* rows, intp_t row_step,
+            const float32_t* panel, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*product_complex_f64)(
+            intp_t n_rows, intp_t depth, const float64_t* rows, intp_t row_step,
+            const float64_t* panel, float64_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*transform_tile_f32)(
+            intp_t height, intp_t length, intp_t n_rows, const float32_t* x, intp_t row_step,
+            intp_t pixel_step, const float32_t* down, const float32_t* across, float32_t* room,
+            float32_t* first, float32_t* second, intp_t step,
+        ) noexcept nogil
+        void (*transform_tile_f64)(
+            intp_t height, intp_t length, intp_t n_rows, const float64_t* x, intp_t row_step,
+            intp_t pixel_step, const float64_t* down, const float64_t* across, float64_t* room,
+            float64_t* first, float64_t* second, intp_t step,
+        ) noexcept nogil
+        void (*invert_tile_f32)(
+            intp_t height, intp_t length, const float32_t* first, const float32_t* second,
+            intp_t step, const float32_t* down, const float32_t* across, float32_t* room,
+            const float32_t* bias, int activation, const intp_t* clip, intp_t n_channels,
+            float32_t* out, intp_t row_step, intp_t pixel_step,
+        ) noexcept nogil
+        void (*invert_tile_f64)(
+            intp_t height, intp_t length, const float64_t* first, const float64_t* second,
+            intp_t step, const float64_t* down, const float64_t* across, float64_t* room,
+            const float64_t* bias, int activation, const intp_t* clip, intp_t n_channels,
+            float64_t* out, intp_t row_step, intp_t pixel_step,
         ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.

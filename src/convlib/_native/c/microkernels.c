@@ -9,6 +9,9 @@
 #include "product.h"
 #include "stencil.h"
 #include "statistics.h"
+#include "epilogue.h"
+#include "product_complex.h"
+#include "fft.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -16,6 +19,9 @@
 #include "product.h"
 #include "stencil.h"
 #include "statistics.h"
+#include "epilogue.h"
+#include "product_complex.h"
+#include "fft.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -26,6 +32,7 @@ extern const microkernels TABLE(TIER);
 const microkernels TABLE(TIER) = {
     .tier = STRING(TIER),
     .max_rows = MAX_ROWS,
+    .max_complex_rows = MAX_COMPLEX_ROWS,
     .lanes_f32 = LANES_F32,
     .lanes_f64 = LANES_F64,
     .product_f32 = product_f32,
@@ -48,4 +55,10 @@ const microkernels TABLE(TIER) = {
     .argmax_windows_f64 = argmax_windows_f64,
     .accumulate_f32 = accumulate_f32,
     .accumulate_f64 = accumulate_f64,
+    .product_complex_f32 = product_complex_f32,
+    .product_complex_f64 = product_complex_f64,
+    .transform_tile_f32 = transform_tile_f32,
+    .transform_tile_f64 = transform_tile_f64,
+    .invert_tile_f32 = invert_tile_f32,
+    .invert_tile_f64 = invert_tile_f64,
 };

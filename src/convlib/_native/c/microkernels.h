@@ -34,6 +34,7 @@ enum { STATISTIC_LANES = 64 };
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
     ptrdiff_t max_rows;  /* most rows of one product tile */
+    ptrdiff_t max_complex_rows;
     ptrdiff_t lanes_f32; /* values in one vector */
     ptrdiff_t lanes_f64;
 
@@ -106,6 +107,44 @@ typedef struct {
                            const float *x, double count, double *first, double *second);
     void (*accumulate_f64)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t n_lanes,
                            const double *x, double count, double *first, double *second);
+
+    /* product_complex.h: out[i] = sum over k of rows[i][k] * conj(panel[k]) for n_rows <=
+     * max_complex_rows rows. Rows hold `lanes` real parts, as many imaginary parts, and so on; rows
+     * and results stand row_step and out_step apart. */
+    void (*product_complex_f32)(ptrdiff_t n_rows, ptrdiff_t depth, const float *rows,
+                                ptrdiff_t row_step, const float *panel, float *out,
+                                ptrdiff_t out_step);
+    void (*product_complex_f64)(ptrdiff_t n_rows, ptrdiff_t depth, const double *rows,
+                                ptrdiff_t row_step, const double *panel, double *out,
+                                ptrdiff_t out_step);
+
+    /* fft.h: twice the half spectra of two vectors of signals, x[..] and x[.. + lanes], that are
+     * zero below row n_rows of a tile of (height, length) pixels. Frequency (j, k), k <= length / 2,
+     * of the first goes to first[(k * height + j) * step], real parts and then imaginary parts.
+     * `down` and `across` are the twiddles of height and length; `room` holds (4 * height *
+     * (length / 2 + 1) + 6 * max(height, length)) vectors. */
+    void (*transform_tile_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
+                               const float *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
+                               const float *down, const float *across, float *room, float *first,
+                               float *second, ptrdiff_t step);
+    void (*transform_tile_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
+                               const double *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
+                               const double *down, const double *across, double *room, double *first,
+                               double *second, ptrdiff_t step);
+
+    /* The way back, times height * length. Of the tile the rows clip[0] .. clip[1] - 1 and the
+     * columns clip[2] .. clip[3] - 1 are written to `out`, for n_channels <= 2 * lanes channels,
+     * with their bias (2 * lanes values) and activation. */
+    void (*invert_tile_f32)(ptrdiff_t height, ptrdiff_t length, const float *first,
+                            const float *second, ptrdiff_t step, const float *down,
+                            const float *across, float *room, const float *bias, int activation,
+                            const ptrdiff_t *clip, ptrdiff_t n_channels, float *out,
+                            ptrdiff_t row_step, ptrdiff_t pixel_step);
+    void (*invert_tile_f64)(ptrdiff_t height, ptrdiff_t length, const double *first,
+                            const double *second, ptrdiff_t step, const double *down,
+                            const double *across, double *room, const double *bias, int activation,
+                            const ptrdiff_t *clip, ptrdiff_t n_channels, double *out,
+                            ptrdiff_t row_step, ptrdiff_t pixel_step);
 } microkernels;
 
 /* dispatch.c */
