@@ -24,7 +24,7 @@ class Prepared(NamedTuple):
     length: int
     down: np.ndarray       # twiddles of a column
     across: np.ndarray     # twiddles of a row
-    spectra: np.ndarray    # (groups, frequencies, vectors of outputs, channels, 2 * lanes)
+    spectra: np.ndarray    # (groups, frequencies, values): vectors of outputs by channels
     bias: np.ndarray       # (groups, whole pairs of vectors)
 
 
@@ -118,8 +118,9 @@ def prepare(problem, kernel, bias, n_threads):
     """Return the spectra of `kernel`, and what belongs to them."""
     (height, length), dtype, width = tile(problem), problem.dtype, lanes(problem.dtype)
     n_vectors = -(-problem.group_out // width)
-    shape = (problem.groups, height * (length // 2 + 1), n_vectors, problem.group_size, 2 * width)
-    spectra = aligned(shape, dtype)
+    # Frequencies a power of two apart would all fall into the same few cache lines.
+    values = (n_vectors * problem.group_size + 1) * 2 * width
+    spectra = aligned((problem.groups, height * (length // 2 + 1), values), dtype)
     down, across = twiddles(height, dtype), twiddles(length, dtype)
     seconds = predict("fft", tile_work(problem, height, length, False))
     n_threads = thread_count(n_threads, seconds)
@@ -151,7 +152,7 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     products = n_block * problem.group_size * problem.group_out // width * 4
     values_in, values_out = conv_fft.spectra_values(*shape, n_block, width)
     conv_fft.conv(
-        images, prepared.spectra, prepared.bias, out, tiling, height, length,
+        images, prepared.spectra, problem.group_size, prepared.bias, out, tiling, height, length,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation], prepared.down,
         prepared.across, n_block, max(1, int(TASK_PRODUCTS // products)),
         aligned((values_in,), problem.dtype), aligned((values_out,), problem.dtype),

@@ -17,6 +17,7 @@ def prepare(
 def conv(
     images: np.ndarray,
     spectra: np.ndarray,
+    group_size: int,
     bias: np.ndarray,
     out: np.ndarray,
     tiling: np.ndarray,

@@ -15,6 +15,9 @@ from .product cimport n_lanes
 from .tile cimport SPACING, count_tiles, fill_tile, span_of, span_t
 from .types cimport float32_t, intp_t, real
 
+# Kernels whose spectra are larger pass by the caches when they are prepared.
+cdef intp_t STREAMED_BYTES = 6 * 2**20
+
 cdef struct shape_t:
     intp_t height, length    # of a tile
     intp_t n_frequencies
@@ -74,7 +77,7 @@ def max_rows():
 
 def prepare(
     const real[:, :, :, ::1] kernel,   # (height, width, in_channels of a group, out_channels)
-    real[:, :, :, :, ::1] spectra,     # (groups, frequencies, panels, in_channels, 2 * lanes)
+    real[:, :, ::1] spectra,           # (groups, frequencies, values): panels of (channels, 2 * lanes)
     intp_t height,
     intp_t length,
     const real[::1] down,              # twiddles of height
@@ -101,7 +104,7 @@ def prepare(
 
 cdef inline void prepare_channel(
     const microkernels* mk, const shape_t* shape, const real[:, :, :, ::1] kernel,
-    real[:, :, :, :, ::1] spectra, const real[::1] down, const real[::1] across, intp_t group,
+    real[:, :, ::1] spectra, const real[::1] down, const real[::1] across, intp_t group,
     intp_t pair, intp_t channel, real* room,
 ) noexcept nogil:
     """Write the spectra of one input channel and two vectors of outputs."""
@@ -126,15 +129,16 @@ cdef inline void prepare_channel(
     room = room + shape.height * shape.length * width
     transform(
         mk, shape, kernel.shape[0], tile, shape.length * width, width, &down[0], &across[0], room,
-        &spectra[group, 0, 2 * pair, channel, 0],
-        &spectra[group, 0, last, channel, 0],
-        spectra.shape[2] * spectra.shape[3] * spectra.shape[4],
+        &spectra[group, 0, (2 * pair * shape.group_size + channel) * width],
+        &spectra[group, 0, (last * shape.group_size + channel) * width], spectra.shape[2],
+        spectra.shape[0] * spectra.shape[1] * spectra.shape[2] * <intp_t> sizeof(real) > STREAMED_BYTES,
     )
 
 
 def conv(
     const real[:, :, :, :, :] images,    # (n_images, depth, height, width, in_channels)
-    const real[:, :, :, :, ::1] spectra, # see prepare
+    const real[:, :, ::1] spectra,       # see prepare
+    intp_t group_size,                   # input channels of a group
     const real[:, ::1] bias,             # (groups, whole pairs of vectors of outputs)
     real[:, :, :, :, ::1] out,           # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] tiling,         # (2, 7), see tile.pxd
@@ -155,7 +159,7 @@ def conv(
         const microkernels* mk = kernels()
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t groups = spectra.shape[0]
-        shape_t shape = shape_of(height, length, groups, spectra.shape[3],
+        shape_t shape = shape_of(height, length, groups, group_size,
                                  out.shape[4] // groups, n_block, lanes)
         intp_t n_tiles, n_chunks, block, first, n, task, rest
         intp_t thread = 0
@@ -224,24 +228,25 @@ cdef inline void transform_channels(
         fill_tile(images, plane // out.shape[1], plane % out.shape[1], y, x, tiling[0, SPACING],
                   tiling[1, SPACING], padding_mode, channel, n_channels, shape.length, width, room)
     transform(mk, shape, y.n, source, row_step, pixel_step, &down[0], &across[0],
-              room + shape.height * shape.length * width, target, target + width, shape.step_in)
+              room + shape.height * shape.length * width, target, target + width, shape.step_in,
+              False)
 
 
 cdef inline void transform(
     const microkernels* mk, const shape_t* shape, intp_t n_rows, const real* x, intp_t row_step,
     intp_t pixel_step, const real* down, const real* across, real* room, real* first,
-    real* second, intp_t step,
+    real* second, intp_t step, bint is_streamed,
 ) noexcept nogil:
     if real is float32_t:
         mk.transform_tile_f32(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
-                              across, room, first, second, step)
+                              across, room, first, second, step, is_streamed)
     else:
         mk.transform_tile_f64(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
-                              across, room, first, second, step)
+                              across, room, first, second, step, is_streamed)
 
 
 cdef inline void multiply(
-    const microkernels* mk, const shape_t* shape, const real[:, :, :, :, ::1] spectra,
+    const microkernels* mk, const shape_t* shape, const real[:, :, ::1] spectra,
     intp_t group, intp_t begin, intp_t count, intp_t n_tiles, const real* spectra_in,
     real* spectra_out,
 ) noexcept nogil:
@@ -260,7 +265,7 @@ cdef inline void multiply(
                 first = part * n_tiles // n_parts
                 n = (part + 1) * n_tiles // n_parts - first
                 product(mk, n, shape.group_size, rows + first * shape.row_in, shape.row_in,
-                        &spectra[group, frequency, panel, 0, 0],
+                        &spectra[group, frequency, panel * shape.group_size * 2 * shape.lanes],
                         out + first * shape.row_out + panel * 2 * shape.lanes, shape.row_out)
         if shape.n_panels % 2:    # the other half of the last pair
             for first in range(n_tiles):

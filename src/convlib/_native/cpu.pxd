@@ -90,11 +90,13 @@ cdef extern from "microkernels.h":
             intp_t height, intp_t length, intp_t n_rows, const float32_t* x, intp_t row_step,
             intp_t pixel_step, const float32_t* down, const float32_t* across, float32_t* room,
             float32_t* first, float32_t* second, intp_t step,
+            bint is_streamed,
         ) noexcept nogil
         void (*transform_tile_f64)(
             intp_t height, intp_t length, intp_t n_rows, const float64_t* x, intp_t row_step,
             intp_t pixel_step, const float64_t* down, const float64_t* across, float64_t* room,
             float64_t* first, float64_t* second, intp_t step,
+            bint is_streamed,
         ) noexcept nogil
         void (*invert_tile_f32)(
             intp_t height, intp_t length, const float32_t* first, const float32_t* second,

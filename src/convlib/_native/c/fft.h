@@ -57,6 +57,10 @@ INLINE void NAME(butterfly_8)(VEC *re, VEC *im)
     }
 }
 
+/* How a butterfly ends. */
+#define TURNS 1   /* values turn by twiddles */
+#define STREAMS 2 /* values pass by the caches */
+
 /* Complex vectors in memory: real and imaginary parts have addresses of their own. */
 typedef struct {
     const REAL *re, *im;
@@ -68,9 +72,10 @@ typedef struct {
     ptrdiff_t step;
 } NAME(target);
 
-INLINE void NAME(butterfly)(const int radix, const int is_first, const REAL *twiddles,
-                            ptrdiff_t turn, NAME(source) x, ptrdiff_t x_step, NAME(target) y,
-                            ptrdiff_t y_step)
+
+
+INLINE void NAME(butterfly)(const int radix, const int how, const REAL *twiddles, ptrdiff_t turn,
+                            NAME(source) x, ptrdiff_t x_step, NAME(target) y, ptrdiff_t y_step)
 {
     VEC re[8], im[8];
     UNROLL
@@ -85,14 +90,30 @@ INLINE void NAME(butterfly)(const int radix, const int is_first, const REAL *twi
     UNROLL
     for (int k = 0; k < radix; k++) {
         VEC out_re = re[k], out_im = im[k];
-        if (k > 0 && !is_first) {
+        if (k > 0 && (how & TURNS)) {
             VEC cosine = NAME(splat)(twiddles[2 * k * turn]);
             VEC sine = NAME(splat)(twiddles[2 * k * turn + 1]);
             out_re = re[k] * cosine - im[k] * sine;
             out_im = re[k] * sine + im[k] * cosine;
         }
-        NAME(store)(y.re + k * y_step, out_re);
-        NAME(store)(y.im + k * y_step, out_im);
+        if (how & STREAMS) {
+            NAME(stream)(y.re + k * y_step, out_re);
+            NAME(stream)(y.im + k * y_step, out_im);
+        } else {
+            NAME(store)(y.re + k * y_step, out_re);
+            NAME(store)(y.im + k * y_step, out_im);
+        }
+    }
+}
+
+/* The last pass has one transform in each of its interleaved places, and no twiddles. */
+INLINE void NAME(last_pass)(const int radix, const int how, ptrdiff_t stride, NAME(source) x,
+                            NAME(target) y)
+{
+    for (ptrdiff_t q = 0; q < stride; q++) {
+        NAME(source) from = {x.re + q * x.step, x.im + q * x.step, x.step};
+        NAME(target) to = {y.re + q * y.step, y.im + q * y.step, y.step};
+        NAME(butterfly)(radix, how, NULL, 0, from, stride * x.step, to, stride * y.step);
     }
 }
 
@@ -109,23 +130,21 @@ INLINE void NAME(pass)(const int radix, ptrdiff_t n, ptrdiff_t stride, const REA
             NAME(source) from = {x.re + in, x.im + in, x.step};
             NAME(target) to = {y.re + out, y.im + out, y.step};
             if (p == 0)
-                NAME(butterfly)(radix, 1, twiddles, 0, from, x_step, to, y_step);
+                NAME(butterfly)(radix, 0, twiddles, 0, from, x_step, to, y_step);
             else
-                NAME(butterfly)(radix, 0, twiddles, p * stride, from, x_step, to, y_step);
+                NAME(butterfly)(radix, TURNS, twiddles, p * stride, from, x_step, to, y_step);
         }
 }
 
 /* y = DFT(x) for n vectors. `room` holds 4 n vectors; y may be x. The inverse times n is this with
  * real and imaginary parts changed over in x and in y. */
 static void NAME(transform_line)(ptrdiff_t n, const REAL *twiddles, NAME(source) x,
-                                 NAME(target) y, REAL *room)
+                                 NAME(target) y, const int how, REAL *room)
 {
     ptrdiff_t rest = n, stride = 1;
     NAME(target) to = {room, room + LANES, 2 * LANES};
-    while (rest > 1) {
+    while (rest > 8) {
         const int radix = rest % 8 == 0 && rest != 16 ? 8 : 4;
-        if (rest == radix)
-            to = y;
         if (radix == 8)
             NAME(pass)(8, rest, stride, twiddles, x, to);
         else
@@ -136,6 +155,14 @@ static void NAME(transform_line)(ptrdiff_t n, const REAL *twiddles, NAME(source)
         to.re = x.re == room ? room + 2 * n * LANES : room;
         to.im = to.re + LANES;
     }
+    if (rest == 8 && how)
+        NAME(last_pass)(8, STREAMS, stride, x, y);
+    else if (rest == 8)
+        NAME(last_pass)(8, 0, stride, x, y);
+    else if (how)
+        NAME(last_pass)(4, STREAMS, stride, x, y);
+    else
+        NAME(last_pass)(4, 0, stride, x, y);
 }
 
 /* The half spectra of two signals from the spectrum z of their sum x + iy. */
@@ -173,7 +200,7 @@ INLINE void NAME(put_together)(ptrdiff_t length, const REAL *in, REAL *z)
 static void NAME(transform_tile)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
                                  const REAL *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
                                  const REAL *down, const REAL *across, REAL *room, REAL *first,
-                                 REAL *second, ptrdiff_t step)
+                                 REAL *second, ptrdiff_t step, int is_streamed)
 {
     const ptrdiff_t pitch = (length / 2 + 1) * 4 * LANES;
     REAL *line = room + height * pitch;
@@ -181,7 +208,7 @@ static void NAME(transform_tile)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n
     for (ptrdiff_t y = 0; y < n_rows; y++) {
         NAME(source) from = {x + y * row_step, x + y * row_step + LANES, pixel_step};
         NAME(target) to = {line, line + LANES, 2 * LANES};
-        NAME(transform_line)(length, across, from, to, spare);
+        NAME(transform_line)(length, across, from, to, 0, spare);
         NAME(take_apart)(length, line, room + y * pitch);
     }
     memset(room + n_rows * pitch, 0, (size_t)((height - n_rows) * pitch) * sizeof(REAL));
@@ -194,8 +221,10 @@ static void NAME(transform_tile)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n
             if (height == 1)
                 memcpy(out, column, 2 * sizeof(VEC));
             else
-                NAME(transform_line)(height, down, from, to, line);
+                NAME(transform_line)(height, down, from, to, is_streamed, line);
         }
+    if (is_streamed)
+        stream_fence();
 }
 
 static void NAME(invert_tile)(ptrdiff_t height, ptrdiff_t length, const REAL *first,
@@ -218,13 +247,13 @@ static void NAME(invert_tile)(ptrdiff_t height, ptrdiff_t length, const REAL *fi
             if (height == 1)
                 memcpy(column, in, 2 * sizeof(VEC));
             else
-                NAME(transform_line)(height, down, from, to, line);
+                NAME(transform_line)(height, down, from, to, 0, line);
         }
     for (ptrdiff_t y = clip[0]; y < clip[1]; y++) {
         NAME(source) from = {line + LANES, line, 2 * LANES};
         NAME(target) to = {line + LANES, line, 2 * LANES};
         NAME(put_together)(length, room + y * pitch, line);
-        NAME(transform_line)(length, across, from, to, spare);
+        NAME(transform_line)(length, across, from, to, 0, spare);
         for (ptrdiff_t i = clip[2]; i < clip[3]; i++) {
             REAL *pixel = out + (y - clip[0]) * row_step + (i - clip[2]) * pixel_step;
             const REAL *sum = line + i * 2 * LANES;
@@ -234,3 +263,6 @@ static void NAME(invert_tile)(ptrdiff_t height, ptrdiff_t length, const REAL *fi
         }
     }
 }
+
+#undef TURNS
+#undef STREAMS

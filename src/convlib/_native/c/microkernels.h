@@ -122,15 +122,17 @@ typedef struct {
      * zero below row n_rows of a tile of (height, length) pixels. Frequency (j, k), k <= length / 2,
      * of the first goes to first[(k * height + j) * step], real parts and then imaginary parts.
      * `down` and `across` are the twiddles of height and length; `room` holds (4 * height *
-     * (length / 2 + 1) + 6 * max(height, length)) vectors. */
+     * (length / 2 + 1) + 6 * max(height, length)) vectors. Streamed results pass by the caches. */
     void (*transform_tile_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
                                const float *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
                                const float *down, const float *across, float *room, float *first,
-                               float *second, ptrdiff_t step);
+                               float *second, ptrdiff_t step,
+                               int is_streamed);
     void (*transform_tile_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
                                const double *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
                                const double *down, const double *across, double *room, double *first,
-                               double *second, ptrdiff_t step);
+                               double *second, ptrdiff_t step,
+                               int is_streamed);
 
     /* The way back, times height * length. Of the tile the rows clip[0] .. clip[1] - 1 and the
      * columns clip[2] .. clip[3] - 1 are written to `out`, for n_channels <= 2 * lanes channels,
