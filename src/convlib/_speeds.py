@@ -7,8 +7,8 @@ on measurements of one thread; only their ratios matter for the choice.
 # Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes.
 SECONDS = {
     "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
-    "fft": {"call": 2e-5, "transform": 1e-9, "product": 2.2e-10, "spectra": 1.2e-11,
-            "pack": 1e-10},
+    "fft": {"call": 1e-5, "transform": 8.5e-10, "product": 2.3e-10, "transform of pixels": 1.3e-9,
+            "product of pixels": 3.5e-10, "spectra": 1.5e-11, "pack": 4e-11},
     "igemm": {"call": 5e-6, "product": 2e-10, "copy": 1.9e-10, "pack": 2.5e-10},
     "direct": {"call": 5e-5, "product": 3.3e-9},
 }

@@ -1,98 +1,168 @@
-"""fft: tiles of the image go through Fourier transforms, and convolutions become products."""
+"""fft: tiles of the image go through Fourier transforms, and convolutions become products.
+
+There are two kinds of tiles. For groups of many channels a vector holds one pixel of its channels
+(`conv_fft`); for few channels, neighbouring values of a row (`conv_fft_pixels`).
+"""
 
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
-from convlib._native import conv_fft
+from convlib._native import conv_fft, conv_fft_pixels
 from convlib._speeds import predict
 from convlib._terms import ACTIVATION_CODES, MODE_CODES, even, lanes
 from convlib._threads import thread_count
 
-LENGTHS = (16, 32, 64)
+LENGTHS = {"channels": (16, 32, 64), "pixels": (16, 32, 64, 128, 256)}
+LINES = (512, 1024, 2048, 4096)    # also, where tiles are one pixel high
 PREPARED_BYTES = 64 * 2**20
+ROOM_BYTES = 16 * 2**20    # scratch of a thread
 BLOCK_BYTES = 8 * 2**20    # spectra of a block of tiles, and of their outputs
 TASK_PRODUCTS = 1e5        # of vectors, about 20 us
+
+
+class Tile(NamedTuple):
+    """What is transformed at once."""
+
+    lanes: str     # "channels" or "pixels"
+    height: int    # pixels; 1 if the kernel is as high
+    length: int
+
+    def periods(self, problem):
+        """Return the outputs between neighbouring tiles down and across."""
+        _, down, across = problem.kernel_size
+        halves = 2 if self.lanes == "pixels" else 1
+        return ((self.height - down + 1) * problem.dilation[1],
+                (self.length - across + 1) * problem.dilation[2] * halves)
+
+    @property
+    def n_frequencies(self):
+        """Complex values of the spectrum of a channel."""
+        return self.height * (self.length // 2 + 1 if self.lanes == "channels" else self.length)
 
 
 class Prepared(NamedTuple):
     """A kernel as `run` takes it. The tile stays what it was when the kernel was prepared."""
 
-    height: int
-    length: int
+    tile: Tile
     down: np.ndarray       # twiddles of a column
     across: np.ndarray     # twiddles of a row
-    spectra: np.ndarray    # (groups, frequencies, values): vectors of outputs by channels
-    bias: np.ndarray       # (groups, whole pairs of vectors)
+    spectra: np.ndarray
+    bias: np.ndarray
 
 
 def refuse(problem):
-    """Accept convolutions of images without stride, if they have channels for vectors."""
+    """Accept signals and images without stride, if there is a tile for them."""
     if problem.image_size[0] > 1 or problem.kernel_size[0] > 1:
         return "volumes have no tiles"
     if max(problem.stride) > 1:
         return "the stride is larger than one"
-    if min(problem.group_size, problem.group_out) < lanes(problem.dtype):
-        return "a group has fewer channels than a vector"
-    if tile(problem) is None:
-        return "the kernel is larger than the tiles, or its spectra are larger than 64 MB"
+    if choose_tile(problem) is None:
+        return "the kernel or its spectra are too large"
     return ""
 
 
 def work(problem, packed):
     """Return the amounts of work for one image, in the units of `convlib._speeds`."""
-    return tile_work(problem, *tile(problem), packed)
+    return tile_work(problem, choose_tile(problem), packed)
 
 
-def tile_work(problem, height, length, packed):
-    """Return the amounts of work with tiles of `height` rows and `length` columns."""
-    width = 2 * lanes(problem.dtype)
-    n_tiles = 1
-    for axis, size in ((1, height), (2, length)):
-        period = (size - problem.kernel_size[axis] + 1) * problem.dilation[axis]
-        n_tiles *= -(-problem.output_size[axis] // period) * problem.dilation[axis]
-    pairs_in, pairs_out = -(-problem.group_size // width), -(-problem.group_out // width)
-    line = height * length * (height * length).bit_length()
-    frequencies = height * (length // 2 + 1)
-    spectra = spectra_bytes(problem, height, length)
+@lru_cache(maxsize=1024)
+def choose_tile(problem):
+    """Return the `Tile` that is predicted to be the fastest, None if none is possible."""
+    tiles = [tile for tile in possible_tiles(problem) if is_small(problem, tile)]
+    if not tiles:
+        return None
+    return min(tiles, key=lambda tile: predict("fft", tile_work(problem, tile, True)))
+
+
+def possible_tiles(problem):
+    """Yield the tiles that the kernel fits into."""
+    _, down, across = problem.kernel_size
+    for kind, lengths in LENGTHS.items():
+        if kind == "channels" and min(problem.group_size, problem.group_out) < lanes(problem.dtype):
+            continue
+        if kind == "pixels" and down == 1:
+            lengths += LINES
+        heights = (1,) if down == 1 else lengths
+        for height, length in product(heights, lengths):
+            if height >= down and length >= across and height in (1, length):
+                yield Tile(kind, height, length)
+
+
+def is_small(problem, tile):
+    """Tell whether kernel and scratch have their place."""
+    room = room_values(problem, tile) * problem.itemsize
+    return spectra_values(problem, tile) * problem.itemsize <= PREPARED_BYTES and room <= ROOM_BYTES
+
+
+def tile_work(problem, tile, packed):
+    """Return the amounts of work with some tile."""
+    width = lanes(problem.dtype)
+    n_tiles = problem.groups * prod(
+        -(-size // period) * dilation for size, period, dilation in zip(
+            problem.output_size[1:], spans(problem, tile), problem.dilation[1:]))
+    if tile.lanes == "channels":
+        transforms = -(-problem.group_size // (2 * width)) + -(-problem.group_out // (2 * width))
+        products = 4 * problem.group_size * -(-problem.group_out // width)
+        line = tile.height * tile.length
+        kind = ""
+    else:
+        transforms = problem.group_size + problem.group_out
+        products = 4 * problem.group_size * problem.group_out
+        line = tile.height * tile.length / width
+        if tile.height == 1:
+            line = tile.length
+            n_tiles = -(-n_tiles // width)
+        kind = " of pixels"
+    levels = (tile.height * tile.length).bit_length()
+    n_frequencies = tile.n_frequencies if tile.lanes == "channels" else line
+    n_bytes = spectra_values(problem, tile) * problem.itemsize
     amounts = {
         "call": 1,
-        "transform": n_tiles * problem.groups * (pairs_in + pairs_out) * line,
-        "product": 4 * n_tiles * frequencies * problem.groups * problem.group_size
-        * -(-problem.group_out // lanes(problem.dtype)),
-        "spectra": spectra,
+        "transform" + kind: n_tiles * transforms * line * levels,
+        "product" + kind: n_tiles * products * n_frequencies,
+        "spectra": n_bytes,
     }
     if packed:
         return amounts
-    prepared = problem.groups * pairs_out * problem.group_size * line
-    return amounts | {"transform": amounts["transform"] + prepared, "pack": spectra}
+    channels = -(-problem.group_out // (2 * width)) if tile.lanes == "channels" else problem.group_out
+    amounts["transform" + kind] += problem.groups * problem.group_size * channels * line * levels
+    return amounts | {"pack": n_bytes}
 
 
-@lru_cache(maxsize=256)
-def tile(problem):
-    """Return height and length of the tiles of a problem, None if there are none."""
-    lengths = [length for length in LENGTHS if length >= max(problem.kernel_size)]
-    sizes = [(1 if problem.kernel_size[1] == 1 else length, length) for length in lengths]
-    sizes = [size for size in sizes if spectra_bytes(problem, *size) <= PREPARED_BYTES]
-    if not sizes:
-        return None
-    return min(sizes, key=lambda size: predict("fft", tile_work(problem, *size, True)))
+def spans(problem, tile):
+    """Return the outputs that the tiles of all dilated images cover, down and across."""
+    return tile.periods(problem)
 
 
-def spectra_bytes(problem, height, length):
-    """Return the size of the spectra of the kernel."""
-    channels = -(-problem.group_out // lanes(problem.dtype)) * lanes(problem.dtype)
-    values = 2 * problem.groups * problem.group_size * channels
-    return height * (length // 2 + 1) * values * problem.itemsize
+def spectra_values(problem, tile):
+    """Return the values of the spectra of the kernel."""
+    width = lanes(problem.dtype)
+    if tile.lanes == "channels":
+        # Frequencies a power of two apart would all fall into the same few cache lines.
+        values = (-(-problem.group_out // width) * problem.group_size + 1) * 2 * width
+        return problem.groups * tile.n_frequencies * values
+    n_values = tile.length * (width if tile.height == 1 else tile.height)
+    return problem.groups * problem.group_size * problem.group_out * 2 * n_values
+
+
+def room_values(problem, tile):
+    """Return the values of scratch of one thread."""
+    width = lanes(problem.dtype)
+    if tile.lanes == "channels":
+        return conv_fft.room(tile.height, tile.length, width)
+    return conv_fft_pixels.room(width if tile.height == 1 else tile.height, tile.length,
+                                problem.group_size, problem.group_out, width)
 
 
 def grid(problem):
     """Return the outputs of a tile: within it, values are rounded together."""
-    size = (1, *tile(problem))
-    periods = [(n - k + 1) * d for n, k, d in zip(size, problem.kernel_size, problem.dilation)]
-    return tuple(periods[3 - problem.rank:])
+    periods = (1, *choose_tile(problem).periods(problem))
+    return periods[3 - problem.rank:]
 
 
 def twiddles(n, dtype):
@@ -109,27 +179,31 @@ def aligned(shape, dtype):
     return memory[first:first + n_bytes].view(dtype).reshape(shape)
 
 
-def rooms(height, length, n_threads, dtype):
-    """Return scratch for each thread."""
-    return aligned((n_threads, conv_fft.room(height, length, lanes(dtype))), dtype)
-
-
 def prepare(problem, kernel, bias, n_threads):
     """Return the spectra of `kernel`, and what belongs to them."""
-    (height, length), dtype, width = tile(problem), problem.dtype, lanes(problem.dtype)
-    n_vectors = -(-problem.group_out // width)
-    # Frequencies a power of two apart would all fall into the same few cache lines.
-    values = (n_vectors * problem.group_size + 1) * 2 * width
-    spectra = aligned((problem.groups, height * (length // 2 + 1), values), dtype)
-    down, across = twiddles(height, dtype), twiddles(length, dtype)
-    seconds = predict("fft", tile_work(problem, height, length, False))
-    n_threads = thread_count(n_threads, seconds)
+    tile, dtype, width = choose_tile(problem), problem.dtype, lanes(problem.dtype)
+    seconds = predict("fft", tile_work(problem, tile, False))
+    rooms = aligned((thread_count(n_threads, seconds), room_values(problem, tile)), dtype)
+    down, across = twiddles(tile.height, dtype), twiddles(tile.length, dtype)
     weights = kernel.reshape(*problem.kernel_size[1:], problem.group_size, problem.out_channels)
-    conv_fft.prepare(weights, spectra, height, length, down, across,
-                     rooms(height, length, n_threads, dtype))
-    padded = np.zeros((problem.groups, -(-n_vectors // 2) * 2 * width), dtype)
-    padded[:, :problem.group_out] = bias.reshape(problem.groups, -1)
-    return Prepared(height, length, down, across, spectra, padded)
+    bias = bias.reshape(problem.groups, problem.group_out)
+    shape = (problem.groups, spectra_values(problem, tile) // problem.groups)
+    spectra = aligned(shape, dtype)
+    if tile.lanes == "channels":
+        spectra = spectra.reshape(problem.groups, tile.n_frequencies, -1)
+        conv_fft.prepare(weights, spectra, tile.height, tile.length, down, across, rooms)
+        padding = -problem.group_out % (2 * width)
+        bias = np.pad(bias, ((0, 0), (0, padding)))
+    else:
+        conv_fft_pixels.prepare(weights, spectra, *lines(tile, dtype), down, across, rooms)
+        bias = np.tile(bias, tile.length)
+    return Prepared(tile, down, across, spectra, bias)
+
+
+def lines(tile, dtype):
+    """Return height, length and whether the rows are lines of their own, of a tile of pixels."""
+    is_line = tile.height == 1
+    return lanes(dtype) if is_line else tile.height, tile.length, is_line
 
 
 def layout(problem):
@@ -138,30 +212,26 @@ def layout(problem):
 
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
-    height, length = prepared.height, prepared.length
-    seconds = len(images) * predict("fft", tile_work(problem, height, length, True))
+    tile, dtype = prepared.tile, problem.dtype
+    seconds = len(images) * predict("fft", tile_work(problem, tile, True))
     n_threads = thread_count(n_threads, seconds)
-    tiling = np.array([axis_tiling(problem, axis, size, first[axis], out.shape[1 + axis])
-                       for axis, size in ((1, height), (2, length))], np.intp)
-    n_tiles = len(images) * prod(-(-(row[5] % row[1] + row[6]) // (row[1] * row[3])) * row[3]
-                                 for row in tiling.tolist())
-    shape = (height, length, problem.groups, problem.group_size, problem.group_out)
-    width = lanes(problem.dtype)
-    bytes_each = sum(conv_fft.spectra_values(*shape, 1, width)) * problem.itemsize
+    rooms = aligned((n_threads, room_values(problem, tile)), dtype)
+    tiling = np.array([
+        (problem.output_size[axis], period // problem.dilation[axis], problem.kernel_size[axis],
+         problem.dilation[axis], problem.padding[axis][0], first[axis], out.shape[1 + axis])
+        for axis, period in zip((1, 2), tile.periods(problem))], np.intp)
+    codes = MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation]
+    operands = images, prepared.spectra, problem.group_size, prepared.bias, out, tiling
+    turns = prepared.down, prepared.across
+    if tile.lanes == "pixels":
+        conv_fft_pixels.conv(*operands, *lines(tile, dtype), *codes, *turns, rooms)
+        return
+    n_tiles = conv_fft.n_tiles(out, tiling)
+    shape = (tile.height, tile.length, problem.groups, problem.group_size, problem.group_out)
+    bytes_each = sum(conv_fft.spectra_values(*shape, 1, lanes(dtype))) * problem.itemsize
     n_block = even(n_tiles, max(1, BLOCK_BYTES // bytes_each))
-    products = n_block * problem.group_size * problem.group_out // width * 4
-    values_in, values_out = conv_fft.spectra_values(*shape, n_block, width)
-    conv_fft.conv(
-        images, prepared.spectra, problem.group_size, prepared.bias, out, tiling, height, length,
-        MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation], prepared.down,
-        prepared.across, n_block, max(1, int(TASK_PRODUCTS // products)),
-        aligned((values_in,), problem.dtype), aligned((values_out,), problem.dtype),
-        rooms(height, length, n_threads, problem.dtype),
-    )
-
-
-def axis_tiling(problem, axis, size, first, n):
-    """Return what C is told of an axis with tiles of `size` pixels, see `_native/tile.pxd`."""
-    taps, spacing = problem.kernel_size[axis], problem.dilation[axis]
-    return (problem.output_size[axis], size - taps + 1, taps, spacing, problem.padding[axis][0],
-            first, n)
+    products = n_block * problem.group_size * problem.group_out // lanes(dtype) * 4
+    n_in, n_out = conv_fft.spectra_values(*shape, n_block, lanes(dtype))
+    conv_fft.conv(*operands, tile.height, tile.length, *codes, *turns, n_block,
+                  max(1, int(TASK_PRODUCTS // products)), aligned((n_in,), dtype),
+                  aligned((n_out,), dtype), rooms)

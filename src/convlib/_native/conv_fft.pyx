@@ -70,9 +70,9 @@ def spectra_values(
             groups * shape.n_frequencies * shape.step_out)
 
 
-def max_rows():
-    """Return the most rows of one product of spectra."""
-    return kernels().max_complex_rows
+def n_tiles(out, const intp_t[:, ::1] tiling):
+    """Return the number of tiles of a batch."""
+    return out.shape[0] * out.shape[1] * count_tiles(tiling, 0) * count_tiles(tiling, 1)
 
 
 def prepare(

@@ -110,6 +110,36 @@ cdef extern from "microkernels.h":
             const float64_t* bias, int activation, const intp_t* clip, intp_t n_channels,
             float64_t* out, intp_t row_step, intp_t pixel_step,
         ) noexcept nogil
+        void (*transform_pixels_f32)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float32_t* first,
+            const float32_t* second, intp_t row_step, const float32_t* down,
+            const float32_t* across, float32_t* room, float32_t* out, intp_t channel_step,
+        ) noexcept nogil
+        void (*transform_pixels_f64)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float64_t* first,
+            const float64_t* second, intp_t row_step, const float64_t* down,
+            const float64_t* across, float64_t* room, float64_t* out, intp_t channel_step,
+        ) noexcept nogil
+        void (*product_pixels_f32)(
+            intp_t n_frequencies, intp_t in_channels, intp_t out_channels, const float32_t* x,
+            intp_t in_step, const float32_t* weights, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*product_pixels_f64)(
+            intp_t n_frequencies, intp_t in_channels, intp_t out_channels, const float64_t* x,
+            intp_t in_step, const float64_t* weights, float64_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*invert_pixels_f32)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float32_t* x,
+            intp_t channel_step, const float32_t* down, const float32_t* across,
+            float32_t* room, const float32_t* bias, int activation, intp_t n_rows,
+            float32_t* first, float32_t* second,
+        ) noexcept nogil
+        void (*invert_pixels_f64)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float64_t* x,
+            intp_t channel_step, const float64_t* down, const float64_t* across,
+            float64_t* room, const float64_t* bias, int activation, intp_t n_rows,
+            float64_t* first, float64_t* second,
+        ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.
 cdef const microkernels* kernels() noexcept nogil

@@ -51,6 +51,26 @@ cdef inline span_t span_of(const intp_t[:, ::1] tiling, int axis, intp_t tile) n
     return span
 
 
+cdef inline span_t half_of(
+    const intp_t[:, ::1] tiling, int axis, intp_t tile, int half,
+) noexcept nogil:
+    """Return what one half of a tile covers, where two are computed together."""
+    cdef:
+        span_t span = span_of(tiling, axis, tile)
+        intp_t outputs = tiling[axis, OUTPUTS] // 2
+        intp_t start = half * outputs
+        intp_t skipped = max(0, start - span.begin)
+    span.origin += start * tiling[axis, SPACING]
+    span.pixel += start * tiling[axis, SPACING]
+    span.n = min(span.n - start, outputs + tiling[axis, TAPS] - 1)
+    if span.n < tiling[axis, TAPS]:
+        span.n = 0
+    span.target += skipped * tiling[axis, SPACING]
+    span.begin = max(0, span.begin - start)
+    span.end = min(span.end - start, outputs)
+    return span
+
+
 cdef inline intp_t steps(intp_t length, intp_t step) noexcept nogil:
     """Return how many multiples of `step`, from 0 on, are below `length`."""
     return (length + step - 1) // step if length > 0 else 0

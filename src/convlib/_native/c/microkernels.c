@@ -61,4 +61,10 @@ const microkernels TABLE(TIER) = {
     .transform_tile_f64 = transform_tile_f64,
     .invert_tile_f32 = invert_tile_f32,
     .invert_tile_f64 = invert_tile_f64,
+    .transform_pixels_f32 = transform_pixels_f32,
+    .transform_pixels_f64 = transform_pixels_f64,
+    .product_pixels_f32 = product_pixels_f32,
+    .product_pixels_f64 = product_pixels_f64,
+    .invert_pixels_f32 = invert_pixels_f32,
+    .invert_pixels_f64 = invert_pixels_f64,
 };

@@ -147,6 +147,40 @@ typedef struct {
                             const double *across, double *room, const double *bias, int activation,
                             const ptrdiff_t *clip, ptrdiff_t n_channels, double *out,
                             ptrdiff_t row_step, ptrdiff_t pixel_step);
+
+    /* fft.h: the spectra of `channels` signals, two tiles being the real and the imaginary part of
+     * each. A tile has `height` rows of length * channels values, row_step apart. Frequency (j, k)
+     * of channel c goes to lane j % lanes of out[c * channel_step + (k * height + j / lanes *
+     * lanes) * 2], and `lanes` further for the imaginary part. With is_line, rows are signals of
+     * their own. `room` holds 2 * height * length * channels values and 6 * max(height, length)
+     * vectors. */
+    void (*transform_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+                                 int is_line, const float *first, const float *second,
+                                 ptrdiff_t row_step, const float *down, const float *across,
+                                 float *room, float *out, ptrdiff_t channel_step);
+    void (*transform_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+                                 int is_line, const double *first, const double *second,
+                                 ptrdiff_t row_step, const double *down, const double *across,
+                                 double *room, double *out, ptrdiff_t channel_step);
+
+    /* out[o][f] = sum over c of in[c][f] * conj(weights[f][o][c]) for complex vectors. */
+    void (*product_pixels_f32)(ptrdiff_t n_frequencies, ptrdiff_t in_channels,
+                               ptrdiff_t out_channels, const float *in, ptrdiff_t in_step,
+                               const float *weights, float *out, ptrdiff_t out_step);
+    void (*product_pixels_f64)(ptrdiff_t n_frequencies, ptrdiff_t in_channels,
+                               ptrdiff_t out_channels, const double *in, ptrdiff_t in_step,
+                               const double *weights, double *out, ptrdiff_t out_step);
+
+    /* The way back, times height * length. The first n_rows rows of the two tiles are written, side
+     * by side, with their bias (a row of it) and activation. */
+    void (*invert_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
+                              const float *in, ptrdiff_t channel_step, const float *down,
+                              const float *across, float *room, const float *bias,
+                              int activation, ptrdiff_t n_rows, float *first, float *second);
+    void (*invert_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
+                              const double *in, ptrdiff_t channel_step, const double *down,
+                              const double *across, double *room, const double *bias,
+                              int activation, ptrdiff_t n_rows, double *first, double *second);
 } microkernels;
 
 /* dispatch.c */
