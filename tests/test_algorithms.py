@@ -15,6 +15,12 @@ pytestmark = pytest.mark.kernels
 PROBLEMS = {
     "pointwise": [((13, 17, 8), (1, 1, 8, 20), {}),
                   ((13, 17, 8), (1, 1, 4, 20), {"stride": (2, 3), "groups": 2})],
+    "fft": [((33, 29, 40), (5, 5, 40, 50), {"padding": 2}),
+            ((40, 61, 32), (4, 3, 16, 34), {"dilation": (2, 1), "groups": 2, "padding": 3,
+                                            "padding_mode": "reflect"}),
+            ((90, 80, 3), (9, 7, 3, 2), {"padding": 4, "padding_mode": "edge"}),
+            ((70, 99, 4), (1, 5, 2, 2), {"dilation": (1, 2), "groups": 2}),
+            ((1000, 2), (9, 2, 3), {"padding": 4}), ((300, 32), (9, 32, 20), {"padding": 4})],
     "igemm": [((33, 29, 8), (3, 3, 8, 20), {"padding": 1}),
               ((33, 29, 8), (3, 2, 4, 20), {"stride": (2, 1), "dilation": (1, 3), "groups": 2}),
               ((100, 8), (9, 8, 20), {"padding": 4})],

@@ -58,6 +58,8 @@ def refuse(problem):
     """Accept signals and images without stride, if there is a tile for them."""
     if problem.image_size[0] > 1 or problem.kernel_size[0] > 1:
         return "volumes have no tiles"
+    if prod(problem.kernel_size) == 1:
+        return "the kernel has one tap"
     if max(problem.stride) > 1:
         return "the stride is larger than one"
     if choose_tile(problem) is None:
