@@ -1,13 +1,15 @@
 """Tests of the list of algorithms: what each promises of itself, and the choice."""
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 import pytest
 
 import convlib as cl
 from convlib._algorithms import NAMES, by_name
-from reference import same_bits, sample
+from convlib._validation import ACTIVATIONS, PADDING_MODES
+from reference import Solution, same_bits, sample
 
 pytestmark = pytest.mark.kernels
 
@@ -15,10 +17,18 @@ pytestmark = pytest.mark.kernels
 PROBLEMS = {
     "pointwise": [((13, 17, 8), (1, 1, 8, 20), {}),
                   ((13, 17, 8), (1, 1, 4, 20), {"stride": (2, 3), "groups": 2})],
+    "winograd": [((37, 41, 8), (3, 3, 8, 20), {"padding": 1}),
+                 ((37, 41, 20), (3, 3, 10, 40), {"dilation": (2, 3), "groups": 2}),
+                 ((37, 41, 16), (3, 3, 16, 33), {"stride": 2, "padding": 1}),
+                 ((37, 41, 8), (1, 3, 8, 20), {"stride": (2, 2), "padding": (0, 1)}),
+                 ((100, 8), (3, 8, 20), {"padding": 1, "dilation": 4}),
+                 ((11, 12, 13, 5), (3, 3, 3, 5, 6), {"padding": 1})],
+    "winograd2": [((21, 23, 8), (3, 3, 8, 20), {"padding": 1}),
+                  ((37, 41, 20), (3, 3, 10, 40), {"dilation": (2, 3), "groups": 2})],
     "fft": [((33, 29, 40), (5, 5, 40, 50), {"padding": 2}),
             ((40, 61, 32), (4, 3, 16, 34), {"dilation": (2, 1), "groups": 2, "padding": 3,
                                             "padding_mode": "reflect"}),
-            ((90, 80, 3), (9, 7, 3, 2), {"padding": 4, "padding_mode": "edge"}),
+            ((150, 160, 3), (9, 7, 3, 2), {"padding": 4, "padding_mode": "edge"}),
             ((70, 99, 4), (1, 5, 2, 2), {"dilation": (1, 2), "groups": 2}),
             ((1000, 2), (9, 2, 3), {"padding": 4}), ((300, 32), (9, 32, 20), {"padding": 4})],
     "igemm": [((33, 29, 8), (3, 3, 8, 20), {"padding": 1}),
@@ -28,16 +38,108 @@ PROBLEMS = {
 }
 
 
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+each_algorithm = pytest.mark.parametrize("algorithm", NAMES)
+each_problem = pytest.mark.parametrize(("algorithm", "number"), [
+    (name, number) for name in NAMES for number in range(len(PROBLEMS[name]))])
+
+
 def test_every_algorithm_has_problems():
     assert set(PROBLEMS) == set(NAMES)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("algorithm", "number"), [
-    (name, number) for name in NAMES for number in range(len(PROBLEMS[name]))])
-def test_crops_on_the_grid_have_the_same_bits(tier, algorithm, number, dtype):
+def operands(algorithm, number=0, n_images=2):
+    """Return images, kernel, bias and settings of a problem, in float64."""
     shape, kernel_shape, options = PROBLEMS[algorithm][number]
-    images, kernel = (sample(x, i).astype(dtype) for i, x in enumerate(((2, *shape), kernel_shape)))
+    arrays = sample((n_images, *shape)), sample(kernel_shape, 1), sample(kernel_shape[-1], 2)
+    return *arrays, options
+
+
+def cast(arrays, dtype):
+    return [array.astype(dtype) for array in arrays]
+
+
+@lru_cache
+def solution(algorithm, number):
+    images, kernel, bias, options = operands(algorithm, number, 5)
+    return Solution(images, kernel, bias, **options)
+
+
+@each_dtype
+@each_problem
+def test_equals_the_reference_whatever_threads_batch_and_memory(tier, algorithm, number, dtype):
+    *arrays, options = operands(algorithm, number, 5)
+    images, kernel, bias = cast(arrays, dtype)
+    form = options | {"bias": bias, "algorithm": algorithm}
+    out = cl.conv(images, kernel, n_threads=1, **form)
+    solution(algorithm, number).check(out, dtype, algorithm)
+    for n_threads in (2, 3, 8):
+        assert same_bits(cl.conv(images, kernel, n_threads=n_threads, **form), out)
+    parts = [cl.conv(part, kernel, **form) for part in np.split(images, [1, 3])]
+    assert same_bits(np.concatenate(parts), out)
+    channels_first = np.moveaxis(np.ascontiguousarray(np.moveaxis(images, -1, 1)), 1, -1)
+    assert same_bits(cl.conv(channels_first, kernel, **form), out)
+    assert same_bits(cl.conv(images[::-1, :, ..., ::-1].copy()[::-1, :, ..., ::-1], kernel, **form),
+                     out)
+    room = np.full((7, *out.shape[1:]), np.nan, dtype)
+    assert same_bits(cl.conv(images, kernel, out=room[1:6], **form), out)
+    assert np.isnan(room[[0, 6]]).all()
+    assert cl.conv(images[:0], kernel, **form).shape == (0, *out.shape[1:])
+
+
+@each_dtype
+@each_algorithm
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(tier, algorithm, activation, dtype):
+    *arrays, options = operands(algorithm)
+    form = options | {"activation": activation}
+    expected = Solution(*arrays, **form)
+    images, kernel, bias = cast(arrays, dtype)
+    expected.check(cl.conv(images, kernel, bias, algorithm=algorithm, **form), dtype, algorithm)
+
+
+@each_dtype
+@each_algorithm
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_borders(tier, algorithm, mode, dtype):
+    *arrays, options = operands(algorithm)
+    form = options | {"padding_mode": mode}
+    expected = Solution(*arrays, **form)
+    images, kernel, bias = cast(arrays, dtype)
+    expected.check(cl.conv(images, kernel, bias, algorithm=algorithm, **form), dtype, algorithm)
+
+
+@each_dtype
+@each_problem
+def test_rows_from_the_middle_have_the_same_bits(tier, algorithm, number, dtype):
+    *arrays, options = operands(algorithm, number)
+    images, kernel, bias = cast(arrays, dtype)
+    packed = cl.pack_kernel(kernel, images.shape[1:], bias, algorithm=algorithm, dtype=dtype,
+                            **options)
+    whole = cl.conv(images, packed)
+    for first, last in ((0, 1), (1, 6), (3, whole.shape[1]), (5, 6)):
+        strip = np.empty((2, last - first, *whole.shape[2:]), dtype)
+        packed._run(images, strip, first, 2)
+        assert same_bits(strip, np.ascontiguousarray(whole[:, first:last]))
+
+
+@each_dtype
+@each_algorithm
+def test_nan_reaches_every_window_that_sees_it(tier, algorithm, dtype):
+    images, kernel, _, options = operands(algorithm)
+    images[0, 5, ..., 1] = np.nan
+    out = cl.conv(images.astype(dtype), np.ones_like(kernel), algorithm=algorithm, **options)
+    seen = Solution(np.isnan(images), np.ones_like(kernel), **options).sums > 0
+    assert np.isnan(out[seen]).all()
+    assert not np.isnan(out[1]).any()
+
+
+@each_dtype
+@each_problem
+def test_crops_on_the_grid_have_the_same_bits(tier, algorithm, number, dtype):
+    images, kernel, _, options = operands(algorithm, number)
+    images, kernel = cast((images, kernel), dtype)
+    shape = images.shape[1:]
     packed = cl.pack_kernel(kernel, shape, algorithm=algorithm, dtype=dtype, **options)
     problem, way, *_ = packed._plan(shape)
     whole = cl.conv(images, packed)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import direct, fft, igemm, pointwise
+from convlib._conv import direct, fft, igemm, pointwise, winograd
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -31,8 +31,14 @@ class Algorithm:
 # Order breaks ties. The last accepts every problem: it is the slow, obvious one.
 ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
-    for name, way in (("pointwise", pointwise), ("fft", fft), ("igemm", igemm),
-                      ("direct", direct))
+    for name, way in (
+        ("pointwise", pointwise),
+        ("winograd", winograd),
+        ("winograd2", winograd.SMALL),
+        ("fft", fft),
+        ("igemm", igemm),
+        ("direct", direct),
+    )
 )
 
 NAMES = tuple(algorithm.name for algorithm in ALGORITHMS)

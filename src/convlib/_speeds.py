@@ -7,6 +7,10 @@ on measurements of one thread; only their ratios matter for the choice.
 # Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes.
 SECONDS = {
     "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
+    "winograd": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,
+                 "weights": 2e-11, "pack": 4e-10},
+    "winograd2": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,
+                  "weights": 2e-11, "pack": 4e-10},
     "fft": {"call": 1e-5, "transform": 8.5e-10, "product": 2.3e-10, "transform of pixels": 1.3e-9,
             "product of pixels": 3.5e-10, "spectra": 1.5e-11, "pack": 4e-11},
     "igemm": {"call": 5e-6, "product": 2e-10, "copy": 1.9e-10, "pack": 2.5e-10},

@@ -1,11 +1,17 @@
 """Words and numbers that the rooms above the compiled kernels share."""
 
+from math import prod
+
+import numpy as np
+
 from convlib._native import cpu
 from convlib._validation import ACTIVATIONS, PADDING_MODES
 
 # What the kernels call the settings; as in _native/border.pxd and _native/c/microkernels.h.
 MODE_CODES = {mode: code for code, mode in enumerate(PADDING_MODES)}
 ACTIVATION_CODES = {None: 0} | {name: code for code, name in enumerate(ACTIVATIONS, 1)}
+
+CACHE_LINE = 64
 
 # Predicted speeds of one thread.
 CALL_SECONDS = 5e-6      # of any call
@@ -15,6 +21,20 @@ COPIED_BYTES = 8e9       # bands, panels and patches, bytes a second
 def lanes(dtype):
     """Return the values of a vector in the tier in use."""
     return cpu.lanes(dtype == "float64")
+
+
+def padded(size, dtype):
+    """Return `size` values, or as many more as fill whole vectors."""
+    width = lanes(dtype)
+    return -(-size // width) * width
+
+
+def aligned(shape, dtype):
+    """Return an empty array that begins on a cache line."""
+    size = prod(shape)
+    values = np.empty(size + CACHE_LINE // np.dtype(dtype).itemsize, dtype)
+    first = -values.ctypes.data % CACHE_LINE // values.itemsize
+    return values[first:first + size].reshape(shape)
 
 
 def even(size, wanted):

@@ -13,7 +13,7 @@ import numpy as np
 
 from convlib._native import conv_fft, conv_fft_pixels
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, even, lanes
+from convlib._terms import ACTIVATION_CODES, MODE_CODES, aligned, even, lanes
 from convlib._threads import thread_count
 
 LENGTHS = {"channels": (16, 32, 64), "pixels": (16, 32, 64, 128, 256)}
@@ -173,14 +173,6 @@ def twiddles(n, dtype):
     return turns.view(float).astype(dtype)
 
 
-def aligned(shape, dtype):
-    """Return an array that begins with a line of the cache."""
-    n_bytes = prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(n_bytes + 64, np.uint8)
-    first = -memory.ctypes.data % 64
-    return memory[first:first + n_bytes].view(dtype).reshape(shape)
-
-
 def prepare(problem, kernel, bias, n_threads):
     """Return the spectra of `kernel`, and what belongs to them."""
     tile, dtype, width = choose_tile(problem), problem.dtype, lanes(problem.dtype)
@@ -194,8 +186,7 @@ def prepare(problem, kernel, bias, n_threads):
     if tile.lanes == "channels":
         spectra = spectra.reshape(problem.groups, tile.n_frequencies, -1)
         conv_fft.prepare(weights, spectra, tile.height, tile.length, down, across, rooms)
-        padding = -problem.group_out % (2 * width)
-        bias = np.pad(bias, ((0, 0), (0, padding)))
+        bias = np.pad(bias, ((0, 0), (0, -problem.group_out % (2 * width))))
     else:
         conv_fft_pixels.prepare(weights, spectra, *lines(tile, dtype), down, across, rooms)
         bias = np.tile(bias, tile.length)

@@ -19,7 +19,12 @@ def work(problem, packed):
 
 def spare_tiles(n_threads, dtype):
     """Return room for one product tile per thread."""
-    return np.empty((n_threads, cpu.max_rows() * 2 * lanes(dtype)), dtype)
+    return np.empty((n_threads, spare_size(dtype)), dtype)
+
+
+def spare_size(dtype):
+    """Return the values of the largest product tile."""
+    return cpu.max_rows() * 2 * lanes(dtype)
 
 
 def panel_bytes(problem):

@@ -238,10 +238,10 @@ cdef inline void transform(
     real* second, intp_t step, bint is_streamed,
 ) noexcept nogil:
     if real is float32_t:
-        mk.transform_tile_f32(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
+        mk.fft_channels_f32(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
                               across, room, first, second, step, is_streamed)
     else:
-        mk.transform_tile_f64(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
+        mk.fft_channels_f64(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
                               across, room, first, second, step, is_streamed)
 
 
@@ -310,12 +310,12 @@ cdef inline void invert_channels(
     target = &out[plane // out.shape[1], plane % out.shape[1], y.target, x.target,
                   group * shape.group_out + pair * width]
     if real is float32_t:
-        mk.invert_tile_f32(
+        mk.inverse_fft_channels_f32(
             shape.height, shape.length, source, source + width, shape.step_out, &down[0],
             &across[0], room, &bias[group, pair * width], activation, clip, n_channels, target,
             row_step, pixel_step)
     else:
-        mk.invert_tile_f64(
+        mk.inverse_fft_channels_f64(
             shape.height, shape.length, source, source + width, shape.step_out, &down[0],
             &across[0], room, &bias[group, pair * width], activation, clip, n_channels, target,
             row_step, pixel_step)

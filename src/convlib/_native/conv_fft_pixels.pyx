@@ -168,7 +168,7 @@ cdef inline void convolve(
         mk.product_pixels_f32(
             shape.n_values // shape.lanes, shape.group_size, shape.group_out, spectra_in,
             shape.step, &spectra[group, 0], spectra_out, shape.step)
-        mk.invert_pixels_f32(
+        mk.inverse_fft_pixels_f32(
             shape.height, shape.length, shape.group_out, shape.is_line, spectra_out, shape.step,
             &down[0], &across[0], turned, &bias[group, 0], activation, shape.height, room,
             room + out_half)
@@ -176,7 +176,7 @@ cdef inline void convolve(
         mk.product_pixels_f64(
             shape.n_values // shape.lanes, shape.group_size, shape.group_out, spectra_in,
             shape.step, &spectra[group, 0], spectra_out, shape.step)
-        mk.invert_pixels_f64(
+        mk.inverse_fft_pixels_f64(
             shape.height, shape.length, shape.group_out, shape.is_line, spectra_out, shape.step,
             &down[0], &across[0], turned, &bias[group, 0], activation, shape.height, room,
             room + out_half)
@@ -192,10 +192,10 @@ cdef inline void transform(
     real* out,
 ) noexcept nogil:
     if real is float32_t:
-        mk.transform_pixels_f32(shape.height, shape.length, channels, shape.is_line, first, second,
+        mk.fft_pixels_f32(shape.height, shape.length, channels, shape.is_line, first, second,
                                 row_step, down, across, room, out, shape.step)
     else:
-        mk.transform_pixels_f64(shape.height, shape.length, channels, shape.is_line, first, second,
+        mk.fft_pixels_f64(shape.height, shape.length, channels, shape.is_line, first, second,
                                 row_step, down, across, room, out, shape.step)
 
 

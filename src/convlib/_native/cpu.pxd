@@ -24,6 +24,30 @@ cdef extern from "microkernels.h":
         ) noexcept nogil
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
+        void (*winograd_samples_f32)(
+            const int* lines, intp_t n_vectors, const float32_t** x, float32_t* y,
+            intp_t y_step,
+        ) noexcept nogil
+        void (*winograd_samples_f64)(
+            const int* lines, intp_t n_vectors, const float64_t** x, float64_t* y,
+            intp_t y_step,
+        ) noexcept nogil
+        void (*winograd_taps_f32)(
+            const int* lines, intp_t n_vectors, const float32_t** x, intp_t offset, float32_t* y,
+            intp_t y_step,
+        ) noexcept nogil
+        void (*winograd_taps_f64)(
+            const int* lines, intp_t n_vectors, const float64_t** x, intp_t offset, float64_t* y,
+            intp_t y_step,
+        ) noexcept nogil
+        void (*winograd_outputs_f32)(
+            const int* lines, const float32_t** x, intp_t x_step, intp_t offset,
+            const float32_t* bias, int activation, float32_t* out, const intp_t* out_steps,
+        ) noexcept nogil
+        void (*winograd_outputs_f64)(
+            const int* lines, const float64_t** x, intp_t x_step, intp_t offset,
+            const float64_t* bias, int activation, float64_t* out, const intp_t* out_steps,
+        ) noexcept nogil
         void (*reduce_f32)(
             int reduction, intp_t n_rows, const float32_t** rows, intp_t n, float32_t* out,
         ) noexcept nogil
@@ -86,36 +110,36 @@ cdef extern from "microkernels.h":
             intp_t n_rows, intp_t depth, const float64_t* rows, intp_t row_step,
             const float64_t* panel, float64_t* out, intp_t out_step,
         ) noexcept nogil
-        void (*transform_tile_f32)(
+        void (*fft_channels_f32)(
             intp_t height, intp_t length, intp_t n_rows, const float32_t* x, intp_t row_step,
             intp_t pixel_step, const float32_t* down, const float32_t* across, float32_t* room,
             float32_t* first, float32_t* second, intp_t step,
             bint is_streamed,
         ) noexcept nogil
-        void (*transform_tile_f64)(
+        void (*fft_channels_f64)(
             intp_t height, intp_t length, intp_t n_rows, const float64_t* x, intp_t row_step,
             intp_t pixel_step, const float64_t* down, const float64_t* across, float64_t* room,
             float64_t* first, float64_t* second, intp_t step,
             bint is_streamed,
         ) noexcept nogil
-        void (*invert_tile_f32)(
+        void (*inverse_fft_channels_f32)(
             intp_t height, intp_t length, const float32_t* first, const float32_t* second,
             intp_t step, const float32_t* down, const float32_t* across, float32_t* room,
             const float32_t* bias, int activation, const intp_t* clip, intp_t n_channels,
             float32_t* out, intp_t row_step, intp_t pixel_step,
         ) noexcept nogil
-        void (*invert_tile_f64)(
+        void (*inverse_fft_channels_f64)(
             intp_t height, intp_t length, const float64_t* first, const float64_t* second,
             intp_t step, const float64_t* down, const float64_t* across, float64_t* room,
             const float64_t* bias, int activation, const intp_t* clip, intp_t n_channels,
             float64_t* out, intp_t row_step, intp_t pixel_step,
         ) noexcept nogil
-        void (*transform_pixels_f32)(
+        void (*fft_pixels_f32)(
             intp_t height, intp_t length, intp_t channels, bint is_line, const float32_t* first,
             const float32_t* second, intp_t row_step, const float32_t* down,
             const float32_t* across, float32_t* room, float32_t* out, intp_t channel_step,
         ) noexcept nogil
-        void (*transform_pixels_f64)(
+        void (*fft_pixels_f64)(
             intp_t height, intp_t length, intp_t channels, bint is_line, const float64_t* first,
             const float64_t* second, intp_t row_step, const float64_t* down,
             const float64_t* across, float64_t* room, float64_t* out, intp_t channel_step,
@@ -128,13 +152,13 @@ cdef extern from "microkernels.h":
             intp_t n_frequencies, intp_t in_channels, intp_t out_channels, const float64_t* x,
             intp_t in_step, const float64_t* weights, float64_t* out, intp_t out_step,
         ) noexcept nogil
-        void (*invert_pixels_f32)(
+        void (*inverse_fft_pixels_f32)(
             intp_t height, intp_t length, intp_t channels, bint is_line, const float32_t* x,
             intp_t channel_step, const float32_t* down, const float32_t* across,
             float32_t* room, const float32_t* bias, int activation, intp_t n_rows,
             float32_t* first, float32_t* second,
         ) noexcept nogil
-        void (*invert_pixels_f64)(
+        void (*inverse_fft_pixels_f64)(
             intp_t height, intp_t length, intp_t channels, bint is_line, const float64_t* x,
             intp_t channel_step, const float64_t* down, const float64_t* across,
             float64_t* room, const float64_t* bias, int activation, intp_t n_rows,

@@ -138,7 +138,7 @@ INLINE void NAME(pass)(const int radix, ptrdiff_t n, ptrdiff_t stride, const REA
 
 /* y = DFT(x) for n vectors. `room` holds 4 n vectors; y may be x. The inverse times n is this with
  * real and imaginary parts changed over in x and in y. */
-static void NAME(transform_line)(ptrdiff_t n, const REAL *twiddles, NAME(source) x,
+static void NAME(fft_line)(ptrdiff_t n, const REAL *twiddles, NAME(source) x,
                                  NAME(target) y, const int how, REAL *room)
 {
     ptrdiff_t rest = n, stride = 1;
@@ -197,7 +197,7 @@ INLINE void NAME(put_together)(ptrdiff_t length, const REAL *in, REAL *z)
     }
 }
 
-static void NAME(transform_tile)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
+static void NAME(fft_channels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
                                  const REAL *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
                                  const REAL *down, const REAL *across, REAL *room, REAL *first,
                                  REAL *second, ptrdiff_t step, int is_streamed)
@@ -208,7 +208,7 @@ static void NAME(transform_tile)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n
     for (ptrdiff_t y = 0; y < n_rows; y++) {
         NAME(source) from = {x + y * row_step, x + y * row_step + LANES, pixel_step};
         NAME(target) to = {line, line + LANES, 2 * LANES};
-        NAME(transform_line)(length, across, from, to, 0, spare);
+        NAME(fft_line)(length, across, from, to, 0, spare);
         NAME(take_apart)(length, line, room + y * pitch);
     }
     memset(room + n_rows * pitch, 0, (size_t)((height - n_rows) * pitch) * sizeof(REAL));
@@ -221,13 +221,13 @@ static void NAME(transform_tile)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n
             if (height == 1)
                 memcpy(out, column, 2 * sizeof(VEC));
             else
-                NAME(transform_line)(height, down, from, to, is_streamed, line);
+                NAME(fft_line)(height, down, from, to, is_streamed, line);
         }
     if (is_streamed)
         stream_fence();
 }
 
-static void NAME(invert_tile)(ptrdiff_t height, ptrdiff_t length, const REAL *first,
+static void NAME(inverse_fft_channels)(ptrdiff_t height, ptrdiff_t length, const REAL *first,
                               const REAL *second, ptrdiff_t step, const REAL *down,
                               const REAL *across, REAL *room, const REAL *bias, int activation,
                               const ptrdiff_t *clip, ptrdiff_t n_channels, REAL *out,
@@ -247,13 +247,13 @@ static void NAME(invert_tile)(ptrdiff_t height, ptrdiff_t length, const REAL *fi
             if (height == 1)
                 memcpy(column, in, 2 * sizeof(VEC));
             else
-                NAME(transform_line)(height, down, from, to, 0, line);
+                NAME(fft_line)(height, down, from, to, 0, line);
         }
     for (ptrdiff_t y = clip[0]; y < clip[1]; y++) {
         NAME(source) from = {line + LANES, line, 2 * LANES};
         NAME(target) to = {line + LANES, line, 2 * LANES};
         NAME(put_together)(length, room + y * pitch, line);
-        NAME(transform_line)(length, across, from, to, 0, spare);
+        NAME(fft_line)(length, across, from, to, 0, spare);
         for (ptrdiff_t i = clip[2]; i < clip[3]; i++) {
             REAL *pixel = out + (y - clip[0]) * row_step + (i - clip[2]) * pixel_step;
             const REAL *sum = line + i * 2 * LANES;
@@ -288,7 +288,7 @@ INLINE void NAME(turn_column)(ptrdiff_t height, const REAL *in, ptrdiff_t in_ste
         }
 }
 
-static void NAME(transform_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+static void NAME(fft_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
                                    int is_line, const REAL *first, const REAL *second,
                                    ptrdiff_t row_step, const REAL *down, const REAL *across,
                                    REAL *room, REAL *out, ptrdiff_t channel_step)
@@ -305,7 +305,7 @@ static void NAME(transform_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t
                 NAME(store)(column + y * width + LANES, NAME(load)(from.im + y * row_step));
             }
         else
-            NAME(transform_line)(height, down, from, to, 0, spare);
+            NAME(fft_line)(height, down, from, to, 0, spare);
         NAME(turn_column)(height, column, width, LANES * width, room + i * pitch, pitch, width);
     }
     for (ptrdiff_t c = 0; c < channels; c++)
@@ -314,11 +314,11 @@ static void NAME(transform_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t
             REAL *spectrum = out + c * channel_step + i;
             NAME(source) from = {line, line + LANES, channels * pitch};
             NAME(target) to = {spectrum, spectrum + LANES, pitch};
-            NAME(transform_line)(length, across, from, to, 0, column);
+            NAME(fft_line)(length, across, from, to, 0, column);
         }
 }
 
-static void NAME(invert_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+static void NAME(inverse_fft_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
                                 int is_line, const REAL *in, ptrdiff_t channel_step,
                                 const REAL *down, const REAL *across, REAL *room,
                                 const REAL *bias, int activation, ptrdiff_t n_rows, REAL *first,
@@ -333,14 +333,14 @@ static void NAME(invert_pixels)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t ch
             REAL *line = room + c * pitch + i;
             NAME(source) from = {spectrum + LANES, spectrum, pitch};
             NAME(target) to = {line + LANES, line, channels * pitch};
-            NAME(transform_line)(length, across, from, to, 0, column);
+            NAME(fft_line)(length, across, from, to, 0, column);
         }
     for (ptrdiff_t i = 0; i < length * channels; i += LANES) {
         NAME(source) from = {column + LANES, column, width};
         NAME(target) to = {column + LANES, column, width};
         NAME(turn_column)(height, room + i * pitch, pitch, width, column, width, LANES * width);
         if (!is_line)
-            NAME(transform_line)(height, down, from, to, 0, spare);
+            NAME(fft_line)(height, down, from, to, 0, spare);
         for (ptrdiff_t y = 0; y < n_rows; y++) {
             const ptrdiff_t place = y * length * channels + i;
             const REAL *sum = column + y * width;

@@ -8,6 +8,7 @@
 #include "activations.h"
 #include "product.h"
 #include "stencil.h"
+#include "winograd.h"
 #include "statistics.h"
 #include "epilogue.h"
 #include "product_complex.h"
@@ -18,6 +19,7 @@
 #include "activations.h"
 #include "product.h"
 #include "stencil.h"
+#include "winograd.h"
 #include "statistics.h"
 #include "epilogue.h"
 #include "product_complex.h"
@@ -39,6 +41,12 @@ const microkernels TABLE(TIER) = {
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
     .activate_f64 = activate_values_f64,
+    .winograd_samples_f32 = winograd_samples_f32,
+    .winograd_samples_f64 = winograd_samples_f64,
+    .winograd_taps_f32 = winograd_taps_f32,
+    .winograd_taps_f64 = winograd_taps_f64,
+    .winograd_outputs_f32 = winograd_outputs_f32,
+    .winograd_outputs_f64 = winograd_outputs_f64,
     .reduce_f32 = reduce_f32,
     .reduce_f64 = reduce_f64,
     .reduce_windows_f32 = reduce_windows_f32,
@@ -57,14 +65,14 @@ const microkernels TABLE(TIER) = {
     .accumulate_f64 = accumulate_f64,
     .product_complex_f32 = product_complex_f32,
     .product_complex_f64 = product_complex_f64,
-    .transform_tile_f32 = transform_tile_f32,
-    .transform_tile_f64 = transform_tile_f64,
-    .invert_tile_f32 = invert_tile_f32,
-    .invert_tile_f64 = invert_tile_f64,
-    .transform_pixels_f32 = transform_pixels_f32,
-    .transform_pixels_f64 = transform_pixels_f64,
+    .fft_channels_f32 = fft_channels_f32,
+    .fft_channels_f64 = fft_channels_f64,
+    .inverse_fft_channels_f32 = inverse_fft_channels_f32,
+    .inverse_fft_channels_f64 = inverse_fft_channels_f64,
+    .fft_pixels_f32 = fft_pixels_f32,
+    .fft_pixels_f64 = fft_pixels_f64,
     .product_pixels_f32 = product_pixels_f32,
     .product_pixels_f64 = product_pixels_f64,
-    .invert_pixels_f32 = invert_pixels_f32,
-    .invert_pixels_f64 = invert_pixels_f64,
+    .inverse_fft_pixels_f32 = inverse_fft_pixels_f32,
+    .inverse_fft_pixels_f64 = inverse_fft_pixels_f64,
 };

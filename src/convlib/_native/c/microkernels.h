@@ -20,6 +20,8 @@ enum activation {
     ACTIVATION_TANH
 };
 
+enum line { LINE_ONE, LINE_TWO, LINE_FOUR, LINE_STRIDED }; /* winograd.h */
+
 enum reduction { REDUCE_MAX, REDUCE_SUM };
 
 enum statistic {
@@ -51,6 +53,26 @@ typedef struct {
     /* activations.h: in place on n neighbouring values. */
     void (*activate_f32)(int activation, ptrdiff_t n, float *x);
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
+
+    /* winograd.h: lines[3] tell how each axis is transformed. The samples of a tile, n_vectors
+     * vectors of channels each, lie at the addresses x; their values at point p go to
+     * y + p * y_step. The same for the taps of a kernel, `offset` behind the addresses. */
+    void (*winograd_samples_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
+                                 float *y, ptrdiff_t y_step);
+    void (*winograd_samples_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
+                                 double *y, ptrdiff_t y_step);
+    void (*winograd_taps_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
+                              ptrdiff_t offset, float *y, ptrdiff_t y_step);
+    void (*winograd_taps_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
+                              ptrdiff_t offset, double *y, ptrdiff_t y_step);
+
+    /* One vector of outputs of a tile, from the products `offset` behind x[p * x_step]. */
+    void (*winograd_outputs_f32)(const int *lines, const float *const *x, ptrdiff_t x_step,
+                                 ptrdiff_t offset, const float *bias, int activation, float *out,
+                                 const ptrdiff_t *out_steps);
+    void (*winograd_outputs_f64)(const int *lines, const double *const *x, ptrdiff_t x_step,
+                                 ptrdiff_t offset, const double *bias, int activation, double *out,
+                                 const ptrdiff_t *out_steps);
 
     /* stencil.h: out[i] = rows[0][i] combined with rows[1][i] and so on, in this order. `out` may
      * be the first of the rows; others may overlap it if they begin at higher addresses. */
@@ -123,12 +145,12 @@ typedef struct {
      * of the first goes to first[(k * height + j) * step], real parts and then imaginary parts.
      * `down` and `across` are the twiddles of height and length; `room` holds (4 * height *
      * (length / 2 + 1) + 6 * max(height, length)) vectors. Streamed results pass by the caches. */
-    void (*transform_tile_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
+    void (*fft_channels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
                                const float *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
                                const float *down, const float *across, float *room, float *first,
                                float *second, ptrdiff_t step,
                                int is_streamed);
-    void (*transform_tile_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
+    void (*fft_channels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows,
                                const double *x, ptrdiff_t row_step, ptrdiff_t pixel_step,
                                const double *down, const double *across, double *room, double *first,
                                double *second, ptrdiff_t step,
@@ -137,12 +159,12 @@ typedef struct {
     /* The way back, times height * length. Of the tile the rows clip[0] .. clip[1] - 1 and the
      * columns clip[2] .. clip[3] - 1 are written to `out`, for n_channels <= 2 * lanes channels,
      * with their bias (2 * lanes values) and activation. */
-    void (*invert_tile_f32)(ptrdiff_t height, ptrdiff_t length, const float *first,
+    void (*inverse_fft_channels_f32)(ptrdiff_t height, ptrdiff_t length, const float *first,
                             const float *second, ptrdiff_t step, const float *down,
                             const float *across, float *room, const float *bias, int activation,
                             const ptrdiff_t *clip, ptrdiff_t n_channels, float *out,
                             ptrdiff_t row_step, ptrdiff_t pixel_step);
-    void (*invert_tile_f64)(ptrdiff_t height, ptrdiff_t length, const double *first,
+    void (*inverse_fft_channels_f64)(ptrdiff_t height, ptrdiff_t length, const double *first,
                             const double *second, ptrdiff_t step, const double *down,
                             const double *across, double *room, const double *bias, int activation,
                             const ptrdiff_t *clip, ptrdiff_t n_channels, double *out,
@@ -154,11 +176,11 @@ typedef struct {
      * lanes) * 2], and `lanes` further for the imaginary part. With is_line, rows are signals of
      * their own. `room` holds 2 * height * length * channels values and 6 * max(height, length)
      * vectors. */
-    void (*transform_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+    void (*fft_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
                                  int is_line, const float *first, const float *second,
                                  ptrdiff_t row_step, const float *down, const float *across,
                                  float *room, float *out, ptrdiff_t channel_step);
-    void (*transform_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+    void (*fft_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
                                  int is_line, const double *first, const double *second,
                                  ptrdiff_t row_step, const double *down, const double *across,
                                  double *room, double *out, ptrdiff_t channel_step);
@@ -173,11 +195,11 @@ typedef struct {
 
     /* The way back, times height * length. The first n_rows rows of the two tiles are written, side
      * by side, with their bias (a row of it) and activation. */
-    void (*invert_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
+    void (*inverse_fft_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
                               const float *in, ptrdiff_t channel_step, const float *down,
                               const float *across, float *room, const float *bias,
                               int activation, ptrdiff_t n_rows, float *first, float *second);
-    void (*invert_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
+    void (*inverse_fft_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
                               const double *in, ptrdiff_t channel_step, const double *down,
                               const double *across, double *room, const double *bias,
                               int activation, ptrdiff_t n_rows, double *first, double *second);

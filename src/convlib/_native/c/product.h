@@ -3,8 +3,13 @@
  * Each row is an address; the k-th operand of row i is rows[i][offsets[k]], so that windows,
  * pixels and sampled columns are all the same to this loop. The panel holds one vector row of
  * initial values (the bias), then one per k. Sums run over k in order, whatever n_rows is: an
- * output has the same bits in every tile. Included once per REAL, after activations.h.
+ * output has the same bits in every tile. Long sums are sums of the sums of PART operands, whose
+ * rounding errors are those of shorter sums. Included once per REAL, after activations.h.
  */
+
+#ifndef PART
+#define PART 256
+#endif
 
 INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
                        const REAL *const *rows, const ptrdiff_t *offsets, const REAL *panel,
@@ -20,20 +25,41 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
             sum[i][j] = NAME(load)(panel + j * LANES);
     }
     panel += n_vectors * LANES;
-    UNROLL_BY_4
-    for (ptrdiff_t k = 0; k < depth; k++) {
-        const ptrdiff_t offset = offsets[k];
-        VEC weight[2];
-        UNROLL
-        for (int j = 0; j < n_vectors; j++)
-            weight[j] = NAME(load)(panel + j * LANES);
-        panel += n_vectors * LANES;
-        UNROLL
-        for (int i = 0; i < n_rows; i++) {
-            VEC x = NAME(splat)(row[i][offset]);
+    for (ptrdiff_t k = 0; k < depth;) {
+        const ptrdiff_t first = k, end = depth - k > PART ? k + PART : depth;
+        UNROLL_BY_4
+        for (; k < end; k++) {
+            const ptrdiff_t offset = offsets[k];
+            VEC weight[2];
             UNROLL
             for (int j = 0; j < n_vectors; j++)
-                sum[i][j] += x * weight[j];
+                weight[j] = NAME(load)(panel + j * LANES);
+            panel += n_vectors * LANES;
+            UNROLL
+            for (int i = 0; i < n_rows; i++) {
+                VEC x = NAME(splat)(row[i][offset]);
+                UNROLL
+                for (int j = 0; j < n_vectors; j++)
+                    sum[i][j] += x * weight[j];
+            }
+        }
+        if (first > 0) { /* earlier parts wait in `out` */
+            UNROLL
+            for (int i = 0; i < n_rows; i++) {
+                UNROLL
+                for (int j = 0; j < n_vectors; j++)
+                    sum[i][j] += NAME(load)(out[i] + out_offset + j * LANES);
+            }
+        }
+        if (end < depth) {
+            UNROLL
+            for (int i = 0; i < n_rows; i++) {
+                UNROLL
+                for (int j = 0; j < n_vectors; j++) {
+                    NAME(store)(out[i] + out_offset + j * LANES, sum[i][j]);
+                    sum[i][j] = (VEC){0};
+                }
+            }
         }
     }
     UNROLL

@@ -1,0 +1,372 @@
+"""Winograd's minimal filtering: tiles and kernels are evaluated at points, where a convolution is
+a product.
+
+A task is a block of tiles, over all images, and a part of the panels. Its tiles are transformed
+once, then each panel is multiplied point by point and the outputs are interpolated from the
+products. Nothing larger than a block is stored. Along an axis with dilation d, d neighbouring
+outputs begin d tiles whose samples lie d apart.
+"""
+from cython.parallel cimport parallel, prange
+from libc.string cimport memcpy, memset
+
+from .band cimport COUNT, STEP, fill_band
+from .border cimport border_index
+from .cpu cimport kernels, microkernels
+from .geometry cimport FIRST, PAD, STRIDE
+from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
+from .product cimport multiply_panel, n_lanes
+from .types cimport float32_t, intp_t, real
+
+# Columns of `axes` beside those of band.pxd: what `convlib._conv.winograd` decides for each axis.
+cdef enum:
+    OUTPUTS = 0     # of a tile, STEP apart
+    TILES = 4
+    ORIGIN = 5      # first output of the first tiles, in the whole image
+    LINE = 6        # how a line of samples is transformed, see winograd.h
+    # Bounds of fixed arrays, see winograd.h.
+    MOST_SAMPLES = 9
+    MOST_POINTS = 324
+    MOST_TAPS = 27
+    MOST_COLUMNS = 32
+
+cdef struct tile_t:
+    intp_t image
+    intp_t[3] output    # first, in the whole image
+    intp_t[3] pixel     # under it
+
+
+def conv(
+    const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
+    const real[:, ::1] points,          # (groups, kernels at the points), see transform_kernel
+    const real[::1] bias,               # (groups * padded channels of a group,)
+    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
+    const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
+    const intp_t[:, ::1] axes,          # (3, 7): see above
+    int padding_mode,
+    int activation,
+    intp_t group_size,                  # input channels of a group
+    intp_t pitch,                       # values between tiles, whole vectors of channels
+    intp_t block,                       # most tiles of a task
+    intp_t n_parts,                     # into which the panels of a group are cut
+    const intp_t[::1] offsets,          # (group_size,): 0, 1, 2 ...
+    real[:, ::1] scratch,               # (n_threads, samples + products + one patch + spare tile)
+    intp_t[:, ::1] addresses,           # (n_threads, 2 * points * block)
+):
+    """Write the convolution of `images` to `out`. Arguments are trusted."""
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t groups = points.shape[0]
+        intp_t group_out = out.shape[4] // groups
+        intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
+        intp_t n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
+        intp_t n_tiles = out.shape[0] * axes[0, TILES] * axes[1, TILES] * axes[2, TILES]
+        intp_t n_blocks = (n_tiles + block - 1) // block
+        intp_t sample_step = odd_step(block * pitch, lanes)
+        intp_t product_step = odd_step(block * 2 * lanes, lanes)
+        intp_t task, group, part, panel, first, n
+        intp_t thread = 0
+        uint64_t mode = 0
+        real* samples
+        real* products
+
+    with nogil, parallel(num_threads=<int> scratch.shape[0]):
+        mode = flush_denormals()
+        thread = thread_id()
+        samples = &scratch[thread, 0]
+        products = samples + n_points * sample_step
+        set_addresses(samples, sample_step, pitch, n_points, block, &addresses[thread, 0])
+        set_addresses(products, product_step, 2 * lanes, n_points, block,
+                      &addresses[thread, n_points * block])
+        for task in prange(n_blocks * groups * n_parts, schedule="dynamic"):
+            part = task % n_parts
+            group = task // n_parts % groups
+            first = task // (n_parts * groups) * n_tiles // n_blocks
+            n = (task // (n_parts * groups) + 1) * n_tiles // n_blocks - first
+            transform_samples(
+                mk, images, geometry, axes, padding_mode, first, n, group * group_size,
+                group_size, pitch, products + n_points * product_step, samples, sample_step)
+            for panel in range(part * n_panels // n_parts, (part + 1) * n_panels // n_parts):
+                multiply_points(
+                    mk, n, n_points, block, &points[group, 0], panel, group_out, group_size,
+                    &offsets[0], &addresses[thread, 0],
+                    products + n_points * product_step)
+                write_outputs(
+                    mk, out, geometry, axes, first, n, group * group_out + panel * 2 * lanes,
+                    min(group_out - panel * 2 * lanes, 2 * lanes),
+                    &bias[(group * n_panels + panel) * 2 * lanes], activation,
+                    &addresses[thread, n_points * block], block,
+                    products + n_points * product_step)
+        restore_denormals(mode)
+
+
+def transform_kernel(
+    const real[:, :, :, :, ::1] kernel,   # (depth, height, width, in_channels of a group, out)
+    const int[::1] lines,                 # (3,)
+    real[:, ::1] points,                  # (groups, n_points * (1 + in_channels) * padded channels)
+    intp_t n_points,
+    int n_threads,
+):
+    """Write the kernels at the points. At each point they are panels as panels.pyx has them.
+
+    Panels follow each other, and in a panel the points. The first row of each, where other panels
+    have their bias, is zero.
+    """
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t groups = points.shape[0]
+        intp_t n_panels = (kernel.shape[4] // groups + 2 * lanes - 1) // (2 * lanes)
+        intp_t task
+
+    for task in prange(groups * n_panels, nogil=True, num_threads=n_threads, schedule="dynamic"):
+        transform_panel(mk, kernel, &lines[0], points, n_points, task // n_panels,
+                        task % n_panels, lanes)
+
+
+cdef inline intp_t odd_step(intp_t n, intp_t lanes) noexcept nogil:
+    """Return n or one vector more: odd numbers of vectors spread over all sets of the cache."""
+    return n if n // lanes % 2 else n + lanes
+
+
+cdef inline void set_addresses(
+    const real* first, intp_t point_step, intp_t tile_step, intp_t n_points, intp_t n_tiles,
+    intp_t* addresses,
+) noexcept nogil:
+    cdef intp_t point, tile
+    for point in range(n_points):
+        for tile in range(n_tiles):
+            addresses[point * n_tiles + tile] = <intp_t> (
+                first + point * point_step + tile * tile_step)
+
+
+cdef inline tile_t tile_at(
+    intp_t number, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+) noexcept nogil:
+    """Return where a tile lies; the first axis varies slowest."""
+    cdef:
+        tile_t tile
+        intp_t axis, i, step
+    for axis in range(2, -1, -1):
+        i = number % axes[axis, TILES]
+        number = number // axes[axis, TILES]
+        step = axes[axis, STEP]  # so many tiles stand between each other
+        tile.output[axis] = axes[axis, ORIGIN] + i // step * step * axes[axis, OUTPUTS] + i % step
+        tile.pixel[axis] = tile.output[axis] * geometry[axis, STRIDE] - geometry[axis, PAD]
+    tile.image = number
+    return tile
+
+
+cdef inline void transform_samples(
+    const microkernels* mk, const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry,
+    const intp_t[:, ::1] axes, int padding_mode, intp_t first, intp_t n, intp_t channel,
+    intp_t group_size, intp_t pitch, real* patch, real* samples, intp_t sample_step,
+) noexcept nogil:
+    """Write the values of n tiles at the points.
+
+    Whole vectors of channels are read where they stand; otherwise the tile is copied to `patch`,
+    which is zero for pixels outside if not.
+    """
+    cdef:
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t n_vectors = (group_size + lanes - 1) // lanes
+        intp_t n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
+        bint in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
+        const real* addresses[MOST_POINTS]
+        int[3] lines
+        intp_t i, axis, point
+        tile_t tile
+
+    for axis in range(3):
+        lines[axis] = <int> axes[axis, LINE]
+    memset(patch, 0, n_vectors * lanes * sizeof(real))
+    for point in range(n_points):
+        addresses[point] = patch + point * n_vectors * lanes
+    for i in range(n):
+        tile = tile_at(first + i, geometry, axes)
+        if in_place:
+            find_pixels(images, axes, &tile, padding_mode, channel, patch, addresses)
+        else:
+            fill_band(images, tile.image, tile.pixel[0], tile.pixel[1], tile.pixel[2], axes,
+                      axes[1, COUNT], padding_mode, channel, group_size, n_vectors * lanes, patch)
+        winograd_samples(mk, lines, n_vectors, addresses, samples + i * pitch, sample_step)
+
+
+cdef inline void find_pixels(
+    const real[:, :, :, :, :] images, const intp_t[:, ::1] axes, const tile_t* tile,
+    int padding_mode, intp_t channel, const real* outside, const real** addresses,
+) noexcept nogil:
+    """Write the addresses of the pixels of a tile, or of those that stand for them."""
+    cdef:
+        intp_t sources[3][MOST_SAMPLES]
+        intp_t axis, i, j, k, n = 0
+    for axis in range(3):
+        for i in range(axes[axis, COUNT]):
+            sources[axis][i] = border_index(
+                tile.pixel[axis] + i * axes[axis, STEP], images.shape[1 + axis], padding_mode)
+    for i in range(axes[0, COUNT]):
+        for j in range(axes[1, COUNT]):
+            for k in range(axes[2, COUNT]):
+                if sources[0][i] < 0 or sources[1][j] < 0 or sources[2][k] < 0:
+                    addresses[n] = outside
+                else:
+                    addresses[n] = &images[
+                        tile.image, sources[0][i], sources[1][j], sources[2][k], channel]
+                n += 1
+
+
+cdef inline void multiply_points(
+    const microkernels* mk, intp_t n, intp_t n_points, intp_t block, const real* points,
+    intp_t panel, intp_t group_out, intp_t group_size, const intp_t* offsets,
+    const intp_t* addresses, real* spare,
+) noexcept nogil:
+    """Multiply the samples of n tiles with a panel, point by point."""
+    cdef:
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t n_vectors = 1 if group_out - panel * 2 * lanes <= lanes else 2
+        intp_t size = (1 + group_size) * n_vectors * lanes
+        intp_t point
+
+    points += n_points * (1 + group_size) * panel * 2 * lanes
+    for point in range(n_points):
+        multiply_panel(
+            mk, n, <const real**> addresses + point * block, group_size, offsets,
+            points + point * size, n_vectors, n_vectors * lanes, 0,
+            <real**> addresses + (n_points + point) * block, 0, spare)
+
+
+cdef inline void write_outputs(
+    const microkernels* mk, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
+    const intp_t[:, ::1] axes, intp_t first, intp_t n, intp_t channel, intp_t n_columns,
+    const real* bias, int activation, const intp_t* products, intp_t block, real* spare,
+) noexcept nogil:
+    """Write the outputs of n tiles and of one panel. What `out` lacks of a tile is computed aside.
+
+    The products of a tile at neighbouring points are `block` addresses apart.
+    """
+    cdef:
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t[3] out_steps
+        intp_t[3] spare_steps
+        intp_t[3] begin
+        intp_t[3] size
+        int[3] lines
+        intp_t i, axis, vector, column
+        tile_t tile
+        bint is_inside
+        real* target
+
+    spare_steps[2] = lanes
+    spare_steps[1] = axes[2, OUTPUTS] * lanes
+    spare_steps[0] = axes[1, OUTPUTS] * spare_steps[1]
+    for axis in range(3):
+        lines[axis] = <int> axes[axis, LINE]
+        size[axis] = out.shape[1 + axis]
+        out_steps[axis] = out.strides[1 + axis] // <intp_t> sizeof(real) * axes[axis, STEP]
+    for i in range(n):
+        tile = tile_at(first + i, geometry, axes)
+        is_inside = True
+        for axis in range(3):
+            begin[axis] = tile.output[axis] - geometry[axis, FIRST]
+            is_inside &= begin[axis] >= 0 and (
+                begin[axis] + (axes[axis, OUTPUTS] - 1) * axes[axis, STEP] < size[axis])
+        # Perhaps outside of `out`, then it is not used.
+        target = &out[tile.image, 0, 0, 0, channel] + (
+            begin[0] * out.strides[1] + begin[1] * out.strides[2] + begin[2] * out.strides[3]
+        ) // <intp_t> sizeof(real)
+        for vector in range((n_columns + lanes - 1) // lanes):
+            column = vector * lanes
+            if is_inside and n_columns - column >= lanes:
+                winograd_outputs(mk, lines, <const real**> products + i, block, column,
+                                 bias + column, activation, target + column, out_steps)
+                continue
+            winograd_outputs(mk, lines, <const real**> products + i, block, column, bias + column,
+                             activation, spare, spare_steps)
+            copy_inside(axes, begin, size, min(n_columns - column, lanes), lanes, spare, out,
+                        tile.image, channel + column)
+
+
+cdef inline void copy_inside(
+    const intp_t[:, ::1] axes, const intp_t* begin, const intp_t* size, intp_t n_columns,
+    intp_t pitch, const real* tile, real[:, :, :, :, ::1] out, intp_t image, intp_t channel,
+) noexcept nogil:
+    """Copy those outputs of a tile that `out` has."""
+    cdef intp_t i, j, k, z, y, x
+    for i in range(axes[0, OUTPUTS]):
+        z = begin[0] + i * axes[0, STEP]
+        for j in range(axes[1, OUTPUTS]):
+            y = begin[1] + j * axes[1, STEP]
+            for k in range(axes[2, OUTPUTS]):
+                x = begin[2] + k * axes[2, STEP]
+                if 0 <= z < size[0] and 0 <= y < size[1] and 0 <= x < size[2]:
+                    memcpy(&out[image, z, y, x, channel], tile, n_columns * sizeof(real))
+                tile += pitch
+
+
+cdef inline void transform_panel(
+    const microkernels* mk, const real[:, :, :, :, ::1] kernel, const int* lines,
+    real[:, ::1] points, intp_t n_points, intp_t group, intp_t panel, intp_t lanes,
+) noexcept nogil:
+    cdef:
+        intp_t group_size = kernel.shape[3]
+        intp_t n_taps = kernel.shape[0] * kernel.shape[1] * kernel.shape[2]
+        intp_t group_out = kernel.shape[4] // points.shape[0]
+        intp_t n_columns = min(group_out - panel * 2 * lanes, 2 * lanes)
+        intp_t n_vectors = 1 if n_columns <= lanes else 2
+        intp_t width = n_vectors * lanes
+        intp_t point_step = (1 + group_size) * width
+        intp_t tap_step = group_size * kernel.shape[4]
+        intp_t column = group * group_out + panel * 2 * lanes
+        real* target = &points[group, n_points * (1 + group_size) * panel * 2 * lanes]
+        const real* source = &kernel[0, 0, 0, 0, column]
+        const real* addresses[MOST_TAPS]
+        real[MOST_TAPS * MOST_COLUMNS] spare
+        intp_t c, tap, point
+
+    for point in range(n_points):
+        memset(target + point * point_step, 0, width * sizeof(real))
+    for tap in range(n_taps):
+        addresses[tap] = source + tap * tap_step
+    if n_columns < width:
+        memset(spare, 0, sizeof(spare))
+        for tap in range(n_taps):
+            addresses[tap] = spare + tap * width
+    for c in range(group_size):
+        target += width
+        if n_columns == width:
+            winograd_taps(mk, lines, n_vectors, addresses, c * kernel.shape[4], target, point_step)
+            continue
+        for tap in range(n_taps):
+            memcpy(spare + tap * width, source + tap * tap_step + c * kernel.shape[4],
+                   n_columns * sizeof(real))
+        winograd_taps(mk, lines, n_vectors, addresses, 0, target, point_step)
+
+
+cdef inline void winograd_samples(
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, real* y,
+    intp_t y_step,
+) noexcept nogil:
+    if real is float32_t:
+        mk.winograd_samples_f32(lines, n_vectors, x, y, y_step)
+    else:
+        mk.winograd_samples_f64(lines, n_vectors, x, y, y_step)
+
+
+cdef inline void winograd_taps(
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, intp_t offset,
+    real* y, intp_t y_step,
+) noexcept nogil:
+    if real is float32_t:
+        mk.winograd_taps_f32(lines, n_vectors, x, offset, y, y_step)
+    else:
+        mk.winograd_taps_f64(lines, n_vectors, x, offset, y, y_step)
+
+
+cdef inline void winograd_outputs(
+    const microkernels* mk, const int* lines, const real** x, intp_t x_step, intp_t offset,
+    const real* bias, int activation, real* out, const intp_t* out_steps,
+) noexcept nogil:
+    if real is float32_t:
+        mk.winograd_outputs_f32(lines, x, x_step, offset, bias, activation, out, out_steps)
+    else:
+        mk.winograd_outputs_f64(lines, x, x_step, offset, bias, activation, out, out_steps)
