@@ -5,7 +5,6 @@ There are two kinds of tiles. For groups of many channels a vector holds one pix
 """
 
 from functools import lru_cache
-from itertools import product
 from math import prod
 from typing import NamedTuple
 
@@ -16,11 +15,12 @@ from convlib._speeds import predict
 from convlib._terms import ACTIVATION_CODES, MODE_CODES, aligned, even, lanes
 from convlib._threads import thread_count
 
-LENGTHS = {"channels": (16, 32, 64), "pixels": (16, 32, 64, 128, 256)}
-LINES = (512, 1024, 2048, 4096)    # also, where tiles are one pixel high
+LENGTHS = {"channels": (16, 32, 64), "pixels": (16, 32, 64, 128, 256, 512, 1024)}
+LINES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)    # of tiles that are one pixel high
 PREPARED_BYTES = 64 * 2**20
-ROOM_BYTES = 16 * 2**20    # scratch of a thread
+ROOM_BYTES = 64 * 2**20    # scratch of a thread
 BLOCK_BYTES = 8 * 2**20    # spectra of a block of tiles, and of their outputs
+CACHE_BYTES = 2 * 2**20    # more of scratch takes longer
 TASK_PRODUCTS = 1e5        # of vectors, about 20 us
 
 
@@ -37,6 +37,11 @@ class Tile(NamedTuple):
         halves = 2 if self.lanes == "pixels" else 1
         return ((self.height - down + 1) * problem.dilation[1],
                 (self.length - across + 1) * problem.dilation[2] * halves)
+
+    @property
+    def levels(self):
+        """Butterflies that a value goes through, and one."""
+        return (self.height * self.length).bit_length()
 
     @property
     def n_frequencies(self):
@@ -87,12 +92,9 @@ def possible_tiles(problem):
     for kind, lengths in LENGTHS.items():
         if kind == "channels" and min(problem.group_size, problem.group_out) < lanes(problem.dtype):
             continue
-        if kind == "pixels" and down == 1:
-            lengths += LINES
-        heights = (1,) if down == 1 else lengths
-        for height, length in product(heights, lengths):
-            if height >= down and length >= across and height in (1, length):
-                yield Tile(kind, height, length)
+        for length in LINES if down == 1 else lengths:
+            if length >= max(down, across):
+                yield Tile(kind, 1 if down == 1 else length, length)
 
 
 def is_small(problem, tile):
@@ -103,42 +105,42 @@ def is_small(problem, tile):
 
 def tile_work(problem, tile, packed):
     """Return the amounts of work with some tile."""
-    width = lanes(problem.dtype)
+    of = channel_work if tile.lanes == "channels" else pixel_work
     n_tiles = problem.groups * prod(
         -(-size // period) * dilation for size, period, dilation in zip(
-            problem.output_size[1:], spans(problem, tile), problem.dilation[1:]))
-    if tile.lanes == "channels":
-        transforms = -(-problem.group_size // (2 * width)) + -(-problem.group_out // (2 * width))
-        products = 4 * problem.group_size * -(-problem.group_out // width)
-        line = tile.height * tile.length
-        kind = ""
-    else:
-        transforms = problem.group_size + problem.group_out
-        products = 4 * problem.group_size * problem.group_out
-        line = tile.height * tile.length / width
-        if tile.height == 1:
-            line = tile.length
-            n_tiles = -(-n_tiles // width)
-        kind = " of pixels"
-    levels = (tile.height * tile.length).bit_length()
-    n_frequencies = tile.n_frequencies if tile.lanes == "channels" else line
+            problem.output_size[1:], tile.periods(problem), problem.dilation[1:]))
     n_bytes = spectra_values(problem, tile) * problem.itemsize
-    amounts = {
-        "call": 1,
-        "transform" + kind: n_tiles * transforms * line * levels,
-        "product" + kind: n_tiles * products * n_frequencies,
-        "spectra": n_bytes,
-    }
-    if packed:
-        return amounts
-    channels = -(-problem.group_out // (2 * width)) if tile.lanes == "channels" else problem.group_out
-    amounts["transform" + kind] += problem.groups * problem.group_size * channels * line * levels
-    return amounts | {"pack": n_bytes}
+    amounts = {"call": 1, "spectra": n_bytes} | of(problem, tile, n_tiles, packed)
+    return amounts if packed else amounts | {"pack": n_bytes}
 
 
-def spans(problem, tile):
-    """Return the outputs that the tiles of all dilated images cover, down and across."""
-    return tile.periods(problem)
+def channel_work(problem, tile, n_tiles, packed):
+    """Return the amounts of work with tiles whose lanes are channels."""
+    width = lanes(problem.dtype)
+    pairs_in, pairs_out = (-(-n // (2 * width)) for n in (problem.group_size, problem.group_out))
+    n_transforms = n_tiles * (pairs_in + pairs_out)
+    if not packed:
+        n_transforms += problem.groups * problem.group_size * pairs_out
+    products = 4 * problem.group_size * -(-problem.group_out // width)
+    return {"transform": n_transforms * tile.height * tile.length * tile.levels,
+            "product": n_tiles * products * tile.n_frequencies}
+
+
+def pixel_work(problem, tile, n_tiles, packed):
+    """Return the amounts of work with tiles whose lanes are pixels."""
+    width = lanes(problem.dtype)
+    n_vectors = tile.length * tile.height / width
+    n_rows = 2 * n_tiles * tile.height
+    if tile.height == 1:
+        n_tiles, n_vectors = -(-n_tiles // width), tile.length
+    n_transforms = n_tiles * (problem.group_size + problem.group_out)
+    if not packed:
+        n_transforms += problem.groups * problem.group_size * problem.group_out
+    products = 4 * problem.group_size * problem.group_out
+    room = room_values(problem, tile) * problem.itemsize
+    return {"transform of pixels": n_transforms * n_vectors * tile.levels,
+            "product of pixels": n_tiles * products * n_vectors,
+            "row": n_rows, "spill": n_tiles * max(0, room - CACHE_BYTES)}
 
 
 def spectra_values(problem, tile):
