@@ -15,7 +15,8 @@ from convlib._speeds import predict
 from convlib._terms import ACTIVATION_CODES, MODE_CODES, aligned, even, lanes
 from convlib._threads import thread_count
 
-LENGTHS = {"channels": (16, 32, 64), "pixels": (16, 32, 64, 128, 256, 512, 1024)}
+LENGTHS = {"channels": (12, 16, 20, 24, 32, 40, 48, 64, 80),
+           "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 256, 512, 1024)}
 LINES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)    # of tiles that are one pixel high
 PREPARED_BYTES = 64 * 2**20
 ROOM_BYTES = 64 * 2**20    # scratch of a thread

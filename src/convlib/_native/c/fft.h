@@ -1,9 +1,10 @@
 /* Fourier transforms of tiles. Every lane is a signal of its own: a vector holds the same pixel of
  * LANES channels.
  *
- * A line of n complex vectors (n a power of two, 16 at least, or 1) is transformed by Stockham's
- * algorithm: passes of radix 8 or 4, each of which reads all values from one place and writes them
- * to another, so that they come out in order. One pass at a time keeps its butterfly in registers.
+ * A line of n complex vectors (n is 1, or a multiple of 4 above 8 without primes but 2, 3 and 5) is
+ * transformed by Stockham's algorithm: passes of radix 5, 3, 8 or 4, each of which reads all values
+ * from one place and writes them to another, so that they come out in order. One pass at a time
+ * keeps its butterfly in registers.
  *
  * The values are real. Two signals x and y go through one transform as z = x + iy, and
  * X(k) = (Z(k) + conj Z(-k)) / 2, Y(k) = (Z(k) - conj Z(-k)) / 2i take them apart; the halves are
@@ -26,6 +27,49 @@ INLINE void NAME(butterfly_4)(VEC *re, VEC *im, const int step)
     im[step] = difference_im - odd_re;
     re[3 * step] = difference_re - odd_im;
     im[3 * step] = difference_im + odd_re;
+}
+
+INLINE void NAME(butterfly_3)(VEC *re, VEC *im)
+{
+    const REAL sine = (REAL)0.86602540378443864676; /* of a third of a circle */
+    VEC sum_re = re[1] + re[2], sum_im = im[1] + im[2];
+    VEC turned_re = (im[1] - im[2]) * sine, turned_im = (re[2] - re[1]) * sine;
+    VEC mean_re = re[0] - sum_re * (REAL)0.5, mean_im = im[0] - sum_im * (REAL)0.5;
+    re[0] += sum_re;
+    im[0] += sum_im;
+    re[1] = mean_re + turned_re;
+    im[1] = mean_im + turned_im;
+    re[2] = mean_re - turned_re;
+    im[2] = mean_im - turned_im;
+}
+
+INLINE void NAME(butterfly_5)(VEC *re, VEC *im)
+{
+    /* Cosines and sines of one and two fifths of a circle. */
+    const REAL cosine = (REAL)0.30901699437494742410, cosine_2 = (REAL)-0.80901699437494742410;
+    const REAL sine = (REAL)0.95105651629515357212, sine_2 = (REAL)0.58778525229247312917;
+    VEC outer_re = re[1] + re[4], outer_im = im[1] + im[4];
+    VEC inner_re = re[2] + re[3], inner_im = im[2] + im[3];
+    VEC across_re = im[1] - im[4], across_im = re[4] - re[1]; /* differences, times -i */
+    VEC between_re = im[2] - im[3], between_im = re[3] - re[2];
+    VEC even_re = re[0] + outer_re * cosine + inner_re * cosine_2;
+    VEC even_im = im[0] + outer_im * cosine + inner_im * cosine_2;
+    VEC even_2_re = re[0] + outer_re * cosine_2 + inner_re * cosine;
+    VEC even_2_im = im[0] + outer_im * cosine_2 + inner_im * cosine;
+    VEC odd_re = across_re * sine + between_re * sine_2;
+    VEC odd_im = across_im * sine + between_im * sine_2;
+    VEC odd_2_re = across_re * sine_2 - between_re * sine;
+    VEC odd_2_im = across_im * sine_2 - between_im * sine;
+    re[0] += outer_re + inner_re;
+    im[0] += outer_im + inner_im;
+    re[1] = even_re + odd_re;
+    im[1] = even_im + odd_im;
+    re[2] = even_2_re + odd_2_re;
+    im[2] = even_2_im + odd_2_im;
+    re[3] = even_2_re - odd_2_re;
+    im[3] = even_2_im - odd_2_im;
+    re[4] = even_re - odd_re;
+    im[4] = even_im - odd_im;
 }
 
 INLINE void NAME(butterfly_8)(VEC *re, VEC *im)
@@ -83,10 +127,14 @@ INLINE void NAME(butterfly)(const int radix, const int how, const REAL *twiddles
         re[i] = NAME(load)(x.re + i * x_step);
         im[i] = NAME(load)(x.im + i * x_step);
     }
-    if (radix == 8)
-        NAME(butterfly_8)(re, im);
-    else
+    if (radix == 3)
+        NAME(butterfly_3)(re, im);
+    else if (radix == 4)
         NAME(butterfly_4)(re, im, 1);
+    else if (radix == 5)
+        NAME(butterfly_5)(re, im);
+    else
+        NAME(butterfly_8)(re, im);
     UNROLL
     for (int k = 0; k < radix; k++) {
         VEC out_re = re[k], out_im = im[k];
@@ -144,11 +192,15 @@ static void NAME(fft_line)(ptrdiff_t n, const REAL *twiddles, NAME(source) x,
     ptrdiff_t rest = n, stride = 1;
     NAME(target) to = {room, room + LANES, 2 * LANES};
     while (rest > 8) {
-        const int radix = rest % 8 == 0 && rest != 16 ? 8 : 4;
-        if (radix == 8)
-            NAME(pass)(8, rest, stride, twiddles, x, to);
-        else
+        const int radix = rest % 5 == 0 ? 5 : rest % 3 == 0 ? 3 : rest % 8 || rest == 16 ? 4 : 8;
+        if (radix == 3)
+            NAME(pass)(3, rest, stride, twiddles, x, to);
+        else if (radix == 4)
             NAME(pass)(4, rest, stride, twiddles, x, to);
+        else if (radix == 5)
+            NAME(pass)(5, rest, stride, twiddles, x, to);
+        else
+            NAME(pass)(8, rest, stride, twiddles, x, to);
         rest /= radix;
         stride *= radix;
         x = (NAME(source)){to.re, to.im, to.step};
