@@ -19,7 +19,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import convlib as cl
-from convlib._conv.panels import spare_tiles
 from convlib._native import conv_pointwise, cpu
 
 DEPTHS = (64, 288, 576, 2304)
@@ -56,11 +55,10 @@ def bench(depth, peak):
     kernel = rng.standard_normal((1, 1, depth, n_out), dtype=np.float32)
     packed = cl.pack_kernel(kernel, images.shape[1:])
     out = np.empty((1, 1, 1, N_PIXELS, n_out), np.float32)
-    problem, *_ = packed._plan(images.shape[1:])
+    problem, _, layout, _ = packed._plan(images.shape[1:])
     arguments = (
-        images[:, None], packed._prepared, out, problem.geometry((0, 0, 0)), 0, N_PIXELS, 1,
-        np.empty(depth, np.intp), np.empty((1, 2 * N_PIXELS), np.intp),
-        spare_tiles(1, "float32"))
+        images[:, None], packed._prepared, out, problem.geometry((0, 0, 0)), 0, depth,
+        layout.pixels, 1, np.empty((1, layout.scratch), np.uint8))
     square = rng.standard_normal((depth, 512), dtype=np.float32)
     rows = images[0, 0]
     flops, square_flops = 2 * out.size * depth, 2 * N_PIXELS * depth * 512

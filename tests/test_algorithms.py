@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import convlib as cl
+from conftest import runnable_tiers
 from convlib._algorithms import NAMES, by_name
+from convlib._native import cpu
 from convlib._validation import ACTIVATIONS, PADDING_MODES
 from reference import Solution, same_bits, sample
 
@@ -22,7 +24,10 @@ PROBLEMS = {
                  ((37, 41, 16), (3, 3, 16, 33), {"stride": 2, "padding": 1}),
                  ((37, 41, 8), (1, 3, 8, 20), {"stride": (2, 2), "padding": (0, 1)}),
                  ((100, 8), (3, 8, 20), {"padding": 1, "dilation": 4}),
-                 ((11, 12, 13, 5), (3, 3, 3, 5, 6), {"padding": 1})],
+                 ((37, 41, 8), (3, 3, 8, 9), {"stride": (1, 2)}),
+                 ((17, 27, 31, 2), (3, 3, 1, 2, 3), {"stride": (2, 1, 2)}),
+                 ((11, 12, 13, 5), (3, 3, 3, 5, 6), {"padding": 1}),
+                 ((11, 19, 21, 5), (3, 3, 3, 5, 6), {"stride": (1, 2, 2)})],
     "winograd2": [((21, 23, 8), (3, 3, 8, 20), {"padding": 1}),
                   ((37, 41, 20), (3, 3, 10, 40), {"dilation": (2, 3), "groups": 2})],
     "fft": [((33, 29, 40), (5, 5, 40, 50), {"padding": 2}),
@@ -199,3 +204,22 @@ def test_work_is_positive_and_priced(algorithm, packed):
     assert plan.costs[algorithm] > 0
     assert plan.algorithm == min(plan.costs, key=plan.costs.get)
     assert by_name(plan.algorithm).name == plan.algorithm
+
+
+@pytest.mark.parametrize("algorithm", NAMES)
+def test_layouts_are_those_of_the_tier(algorithm):
+    shape, kernel_shape, options = PROBLEMS[algorithm][0]
+    images, kernel = sample((2, *shape)), sample(kernel_shape, 1)
+    before = cpu.tier()
+    outs = []
+    try:
+        for name in runnable_tiers() * 2:
+            cpu.set_tier(name)
+            packed = cl.pack_kernel(kernel, shape, algorithm=algorithm, dtype="float64", **options)
+            problem, way, layout, _ = packed._plan(shape)
+            assert getattr(layout, "scratch", 0) == getattr(way.layout(problem), "scratch", 0)
+            outs.append(cl.conv(images, packed))
+    finally:
+        cpu.set_tier(before)
+    half = len(outs) // 2
+    assert all(map(same_bits, outs[:half], outs[half:]))

@@ -418,5 +418,5 @@ def test_subnormals_are_flushed_and_the_callers_are_not(tier, n_threads, algorit
 def test_blocks_feed_whole_tiles_however_far_apart_the_taps(size, kernel_shape, dilation):
     packed = cl.pack_kernel(np.ones(kernel_shape, "f4"), (*size, kernel_shape[-2]),
                             dilation=dilation, padding="same", algorithm="igemm")
-    _, _, layout = packed._plan((*size, kernel_shape[-2]))
-    assert layout.pixels >= 8
+    plan = packed._plan((*size, kernel_shape[-2]))
+    assert plan.layout.pixels >= 8

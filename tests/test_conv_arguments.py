@@ -236,6 +236,45 @@ def test_ints_of_numpy_are_ints():
     assert np.array_equal(out, expected)
 
 
+EQUALS = [("stride", 1, True), ("stride", 1, 1.0), ("stride", (1, 1), (1, True)),
+          ("stride", (2, 1), (2.0, 1)), ("dilation", 1, True), ("dilation", (1, 1), (1.0, 1)),
+          ("groups", 1, True), ("groups", 1, 1.0), ("padding", 0, False), ("padding", 0, 0.0),
+          ("padding", (0, 1), (False, True)), ("padding", ((0, 0), (1, 0)), ((0, 0), (True, 0))),
+          ("padding", ((0, 0), (1, 0)), ((0, 0), (1, 0.0)))]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), EQUALS, ids=repr)
+def test_what_only_equals_a_setting_is_refused_in_every_call(name, right, wrong):
+    assert right == wrong
+    messages = []
+    for _ in range(2):
+        with pytest.raises((TypeError, ValueError), match=f"{name} must be ") as caught:
+            cl.conv(IMAGES, KERNEL, **{name: wrong})
+        messages.append((type(caught.value), str(caught.value)))
+        cl.conv(IMAGES, KERNEL, **{name: right})
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "forms"),
+    [("stride", (2, 2), [2, [2, 2], np.int64(2), np.array([2, 2]), (np.int8(2), 2)]),
+     ("padding", ((1, 1), (1, 1)), [1, (1, 1), [[1, 1], [1, 1]], np.ones((2, 2), int)]),
+     ("padding_mode", "edge", [np.str_("edge")]), ("activation", "abs", [np.str_("abs")]),
+     ("groups", 1, [np.uint8(1)])])
+def test_other_forms_of_a_setting_are_the_same_in_every_call(name, value, forms):
+    expected = cl.conv(IMAGES, KERNEL, **{"padding": 1, name: value})
+    for form in forms * 2:
+        out = cl.conv(IMAGES, KERNEL, **{"padding": 1, name: form})
+        assert np.array_equal(out, expected)
+
+
+def test_the_first_wrong_call_is_not_the_last_word():
+    wrong = {"stride": (1, 1, 1)}
+    for _ in range(2):
+        refuses(ValueError, r"stride must be .* got \(1, 1, 1\)", **wrong)
+        refuses(ValueError, "algorithm must be one of", algorithm="quick")
+
+
 # Sizes
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import convlib as cl
 import reference_pool
-from convlib.ops.pool import GLOBAL_KINDS, GlobalState, _checked, run, window_problem
+from convlib.ops._windows import run
+from convlib.ops.pool import GLOBAL_KINDS, GlobalState, _checked, window_problem
 from reference import same_bits, sample, tolerance
 
 pytestmark = pytest.mark.kernels
@@ -232,7 +233,7 @@ def test_strips_of_rows_have_the_bits_of_the_whole(tier, case, kind):
     rank = images.ndim - 2
     settings = [form.get("stride"), form.get("padding", 0), form.get("dilation", 1),
                 form.get("ceil_mode", False)]
-    _, problem = _checked(images, size, *settings, kind, p=2.5)
+    problem = _checked(images, size, *settings, kind, p=2.5)[1].problem
     shape = (3, *problem.output_size[3 - rank:], images.shape[-1])
     whole, strips = np.empty(shape, "float32"), np.full(shape, np.nan, "float32")
     run(problem, images, 0, whole, 0, 1)

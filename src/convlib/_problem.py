@@ -5,9 +5,12 @@ is chosen below the public functions is a function of this value.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
+
+WHOLE = (0, 0, 0)    # the first output of whole images
 
 
 @dataclass(frozen=True)
@@ -28,27 +31,27 @@ class ConvProblem:
     output_size: tuple
     dtype: str
 
-    @property
+    @cached_property
     def group_size(self):
         """Input channels of a group."""
         return self.in_channels // self.groups
 
-    @property
+    @cached_property
     def group_out(self):
         """Output channels of a group."""
         return self.out_channels // self.groups
 
-    @property
+    @cached_property
     def depth(self):
         """Products in one output value."""
         return prod(self.kernel_size) * self.group_size
 
-    @property
+    @cached_property
     def n_macs(self):
         """Multiply-adds for one image."""
         return prod(self.output_size) * self.out_channels * self.depth
 
-    @property
+    @cached_property
     def itemsize(self):
         """Bytes of a value."""
         return 4 if self.dtype == "float32" else 8
@@ -60,8 +63,18 @@ class ConvProblem:
 
     def geometry(self, first):
         """Return stride, dilation, padding before and first output of each axis, for C."""
+        return self._geometry if first == WHOLE else self._geometry_from(first)
+
+    def _geometry_from(self, first):
         before = [pair[0] for pair in self.padding]
         return np.array([self.stride, self.dilation, before, first], dtype=np.intp).T.copy()
+
+    @cached_property
+    def _geometry(self):
+        """Of whole images, which small calls have no time to write down again."""
+        geometry = self._geometry_from(WHOLE)
+        geometry.flags.writeable = False
+        return geometry
 
 
 def three(values, fill):
@@ -71,5 +84,7 @@ def three(values, fill):
 
 def five_axes(images):
     """Return a view of channels-last `images` with three spatial axes."""
-    lacking = (np.newaxis,) * (5 - images.ndim)
-    return images[(slice(None), *lacking)]
+    return images[_FIVE_AXES[images.ndim]]
+
+
+_FIVE_AXES = {ndim: (slice(None), *[np.newaxis] * (5 - ndim)) for ndim in (3, 4, 5)}

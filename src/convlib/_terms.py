@@ -23,6 +23,19 @@ def lanes(dtype):
     return cpu.lanes(dtype == "float64")
 
 
+def by_dtype(function):
+    """Return the versions of a compiled function by dtype, which saves their search by arrays."""
+    return {"float32": function["float32_t"], "float64": function["float64_t"]}
+
+
+def scratch_bytes(*sizes):
+    """Return the bytes of scratch that `cut` of _native/scratch.pxd takes pieces of `sizes` from.
+
+    One array for all threads and purposes, since small calls feel each allocation.
+    """
+    return CACHE_LINE + sum(-(-size // CACHE_LINE) * CACHE_LINE for size in sizes)
+
+
 def padded(size, dtype):
     """Return `size` values, or as many more as fill whole vectors."""
     width = lanes(dtype)

@@ -27,12 +27,12 @@ def thread_count(n_threads, seconds):
 
     `n_threads` is the user's wish, None for as many as OpenMP, joblib and the container allow.
     """
+    if n_threads is None and seconds < SERIAL_SECONDS:
+        return 1
     if _forked or not cpu.openmp():
         return 1
     if n_threads is not None:
         return n_threads
-    if seconds < SERIAL_SECONDS:
-        return 1
     return max(1, min(cpu.max_threads(), usable_cpus()))
 
 

@@ -18,8 +18,22 @@ PADDING_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 ACTIVATIONS = ("relu", "relu6", "leaky_relu", "abs", "square", "sigmoid", "tanh")
 MAX_THREADS = 1024
 
+FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+LITERALS = frozenset({int, str, type(None)})
+
 
 # Settings: numbers, choices, switches
+
+
+def are_literals(values):
+    """Return whether all `values` are ints, strings, None, or tuples of these, and nothing else.
+
+    Such values can be told apart by ==. Others cannot: 1 == True == 1.0.
+    """
+    return LITERALS.issuperset(map(type, values)) or all(
+        type(value) in LITERALS or (type(value) is tuple and are_literals(value))
+        for value in values
+    )
 
 
 def choice(name, value, allowed):
@@ -175,9 +189,9 @@ def layer_settings(layers):
 
 def images_array(name, images, rank):
     """Return `images` as an array of `rank` spatial axes, in the dtype that results have."""
-    array = numeric_array(name, images)
-    axes = ("width", "height, width", "depth, height, width")[rank - 1]
+    array = images if is_plain(images) else numeric_array(name, images)
     if array.ndim != rank + 2:
+        axes = ("width", "height, width", "depth, height, width")[rank - 1]
         hint = f"; for one image pass {name}[np.newaxis]" if array.ndim == rank + 1 else ""
         allowed = f"an array of shape (n_images, {axes}, channels) for a kernel of rank {rank}"
         raise ValueError(_refusal(name, allowed, array) + hint)
@@ -195,10 +209,10 @@ def batch_array(name, value, last="channels"):
 
 def _batch(name, array, last):
     """Return an array of (n_images, *size, last) in the dtype that results have."""
-    if min(array.shape[1:]) < 1:
+    if array.size == 0 and min(array.shape[1:]) < 1:
         refusal = _refusal(name, "an array of which only the first axis is empty", array)
         raise ValueError(f"{refusal}; the axes are (n_images, *size, {last})")
-    return array.astype(result_dtype(array.dtype), copy=False)
+    return array if array.dtype in FLOATS else array.astype(result_dtype(array.dtype))
 
 
 def index_array(name, indices, shape, n_pixels):
@@ -233,6 +247,14 @@ def numeric_array(name, value):
     return array
 
 
+def is_plain(value):
+    """Return whether `value` is what most users pass: floats of this machine, one by one."""
+    if type(value) is not np.ndarray or value.dtype not in FLOATS:
+        return False
+    flags = value.flags
+    return flags.c_contiguous and flags.aligned
+
+
 def result_dtype(dtype):
     """Return the dtype in which images of `dtype` are computed."""
     dtype = dtype.newbyteorder("=")
@@ -243,12 +265,12 @@ def result_dtype(dtype):
 
 def kernel_array(name, kernel):
     """Return `kernel` as an array of (*kernel_size, channels of a group, out_channels)."""
-    array = numeric_array(name, kernel)
+    array = kernel if is_plain(kernel) else numeric_array(name, kernel)
     if not 3 <= array.ndim <= 5:
         allowed = "an array of shape (*kernel_size, in_channels // groups, out_channels) with 1 " \
             "to 3 axes in kernel_size"
         raise ValueError(_refusal(name, allowed, array))
-    if min(array.shape) < 1:
+    if array.size == 0:
         raise ValueError(_refusal(name, "an array without an empty axis", array))
     return array
 
@@ -264,16 +286,23 @@ def vector(name, value, size, dtype):
 def output_array(out, shape, dtype, *inputs):
     """Return `out`, or a new array where it is None, of `shape`; `inputs` must lie elsewhere."""
     if out is None:
-        countable(shape, dtype)
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        try:
+            return np.empty(shape, dtype)
+        except ValueError:  # numpy's words say nothing of the result
+            countable(shape, dtype)
+            raise
+    if type(out) is not np.ndarray and (
+        not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
+    ):
         raise TypeError(_refusal("out", "an ndarray without a mask, or None", out))
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(_refusal("out", f"of shape {shape} and dtype {dtype}", out))
-    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+    flags = out.flags
+    if not (flags.c_contiguous and flags.aligned and flags.writeable):
         raise ValueError("out must be C-contiguous, aligned and writeable")
-    if any(np.may_share_memory(out, given) for given in inputs):
-        raise ValueError("out must not share memory with another argument")
+    for given in inputs:
+        if np.may_share_memory(out, given):
+            raise ValueError("out must not share memory with another argument")
     return out
 
 

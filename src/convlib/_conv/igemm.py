@@ -7,9 +7,12 @@ import numpy as np
 
 from convlib._conv import panels
 from convlib._native import conv_igemm
+from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, even
+from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, scratch_bytes
 from convlib._threads import thread_count
+
+CONV = by_dtype(conv_igemm.conv)
 
 BAND_BYTES = 256 * 1024    # stays in the second-level cache beside a panel
 BLOCK_PIXELS = 1024        # their addresses stay in cache too
@@ -19,15 +22,19 @@ BLOCK_WIDTHS = (1024, 512, 256, 128, 64, 32, 16, 8, 1)
 class Layout(NamedTuple):
     """How bands and blocks lie, as C takes it."""
 
-    axes: np.ndarray    # (3, 4): block, count, step, shift
-    taps: np.ndarray    # (3, 2): band pixels between neighbouring taps, number of taps
+    geometry: object    # of whole images, and ...
+    axes: object        # ... (3, 6), the `Axis` of each axis, and its number of taps; as views
     blocks: tuple
     pixels: int         # of a block
+    pitch: int
     values: int         # of a band
+    n_parts: int        # into which the panels are cut, for short tasks
+    scratch: int        # bytes for one thread
+    seconds: float      # for one image
 
 
 class Axis(NamedTuple):
-    """How a band covers a block of outputs along one axis; C takes the first four."""
+    """How a band covers a block of outputs along one axis."""
 
     block: int    # outputs
     count: int    # band pixels
@@ -61,30 +68,39 @@ prepare = panels.prepare
 def layout(problem):
     """Return the `Layout` of bands and blocks."""
     axes = blocking(problem)
-    reach = [(axis.reach, taps) for axis, taps in zip(axes, problem.kernel_size)]
+    pixels = prod(axis.block for axis in axes)
+    values = prod(axis.count for axis in axes) * pitch(problem)
+    address = np.dtype(np.intp).itemsize
     return Layout(
-        axes=np.array([axis[:4] for axis in axes], dtype=np.intp),
-        taps=np.array(reach, dtype=np.intp),
+        geometry=conv_igemm.table(problem.geometry(WHOLE)),
+        axes=conv_igemm.table(
+            np.array([(*axis, n) for axis, n in zip(axes, problem.kernel_size)], dtype=np.intp)),
         blocks=tuple(axis.block for axis in axes),
-        pixels=prod(axis.block for axis in axes),
-        values=prod(axis.count for axis in axes) * pitch(problem),
+        pixels=pixels,
+        pitch=pitch(problem),
+        values=values,
+        n_parts=panels.n_parts(problem, pixels, 1, 1),
+        scratch=scratch_bytes(
+            problem.depth * address, pixels * address, pixels * address,
+            values * problem.itemsize, panels.spare_size(problem.dtype) * problem.itemsize),
+        seconds=predict("igemm", work(problem, True)),
     )
 
 
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
-    n_threads = thread_count(n_threads, len(images) * predict("igemm", work(problem, True)))
-    n_blocks = len(images) * problem.groups
-    n_blocks *= prod(-(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
-    n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)
-    n_threads = min(n_threads, n_blocks * n_parts)
-    conv_igemm.conv(
-        images, prepared, out, problem.geometry(first), layout.axes, layout.taps,
-        MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
-        problem.group_size, pitch(problem), n_parts, np.empty(problem.depth, np.intp),
-        np.empty((n_threads, layout.values), problem.dtype),
-        np.empty((n_threads, 2 * layout.pixels), np.intp),
-        panels.spare_tiles(n_threads, problem.dtype),
+    n_threads = thread_count(n_threads, len(images) * layout.seconds)
+    n_parts = layout.n_parts
+    if n_threads > 1:
+        n_blocks = len(images) * problem.groups
+        n_blocks *= prod(-(-size // block) for size, block in zip(out.shape[1:4], layout.blocks))
+        n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)
+        n_threads = min(n_threads, n_blocks * n_parts)
+    geometry = layout.geometry if first == WHOLE else problem.geometry(first)
+    CONV[problem.dtype](
+        images, prepared, out, geometry, layout.axes, MODE_CODES[problem.padding_mode],
+        ACTIVATION_CODES[problem.activation], problem.group_size, layout.pitch, layout.pixels,
+        layout.values, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
     )
 
 

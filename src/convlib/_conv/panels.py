@@ -4,8 +4,10 @@ import numpy as np
 
 from convlib._native import cpu
 from convlib._native import panels as native
-from convlib._terms import COPIED_BYTES, lanes
+from convlib._terms import COPIED_BYTES, by_dtype, lanes, padded
 from convlib._threads import thread_count
+
+PACK = by_dtype(native.pack)
 
 TASK_MACS = 16e6       # about 200 us
 
@@ -17,11 +19,6 @@ def work(problem, packed):
     return amounts if packed else amounts | {"pack": panel_bytes(problem)}
 
 
-def spare_tiles(n_threads, dtype):
-    """Return room for one product tile per thread."""
-    return np.empty((n_threads, spare_size(dtype)), dtype)
-
-
 def spare_size(dtype):
     """Return the values of the largest product tile."""
     return cpu.max_rows() * 2 * lanes(dtype)
@@ -29,19 +26,20 @@ def spare_size(dtype):
 
 def panel_bytes(problem):
     """Return the size of the packed kernel."""
-    width = lanes(problem.dtype)
-    channels = -(-problem.group_out // width) * width
-    return problem.groups * (1 + problem.depth) * channels * problem.itemsize
+    return problem.groups * panel_size(problem) * problem.itemsize
+
+
+def panel_size(problem):
+    """Return the values of the packed kernel of a group."""
+    return (1 + problem.depth) * padded(problem.group_out, problem.dtype)
 
 
 def prepare(problem, kernel, bias, n_threads):
     """Return the panels of `kernel`, the bias first."""
-    shape = (problem.depth, problem.groups, problem.group_out)
-    weights = kernel.reshape(shape).transpose(1, 0, 2)
-    n_threads = thread_count(n_threads, 2 * panel_bytes(problem) / COPIED_BYTES)
-    rows = panel_bytes(problem) // problem.groups // problem.itemsize
-    panels = np.empty((problem.groups, rows), problem.dtype)
-    native.pack(weights, bias.reshape(problem.groups, problem.group_out), panels, n_threads)
+    size = panel_size(problem)
+    seconds = 2 * size * problem.groups * problem.itemsize / COPIED_BYTES
+    panels = np.empty((problem.groups, size), kernel.dtype)
+    PACK[problem.dtype](kernel.ravel(), bias, panels, thread_count(n_threads, seconds))
     return panels
 
 

@@ -28,10 +28,11 @@ from convlib._terms import (
 from convlib._threads import thread_count
 
 PREPARED_BYTES = 64e6      # larger kernels are refused
-SAMPLES_BYTES = 400e3      # of the transformed tiles of a task, which stay in cache
+SAMPLES_BYTES = 250e3      # of the transformed tiles of a task, which stay in cache
 MOST_TILES = 128           # of a task
 TASK_PRODUCTS = 1e6        # of vectors; about 200 us
-FEWEST_PANELS = 4          # of a task, for which tiles are transformed
+FEWEST_TILES = 12          # of a task, which fill tiles of the product
+FEWEST_PANELS = 4          # of a group, for which tiles are transformed
 
 
 class Line(NamedTuple):
@@ -64,8 +65,8 @@ def refuse(problem, is_small=False):
         stride, dilation = problem.stride[axis], problem.dilation[axis]
         if taps[axis] == 3 and (stride > (1 if is_small else 2) or (stride > 1 and dilation > 1)):
             return "the stride is too large, or goes with a dilation"
-    if min(taps) == 3 and problem.stride[0] > 1:
-        return "the stride along the depth is not one"
+    if min(taps) == 3 and (problem.stride[0] > 1 or problem.stride[1] != problem.stride[2]):
+        return "the strides of a volume are not one along the depth and equal along the others"
     size = prepared_values(problem, is_small) * problem.itemsize
     if size > PREPARED_BYTES:
         return f"the prepared kernel would take {size} bytes"
@@ -186,34 +187,37 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     n_tiles = len(images) * int(axes[:, 4].prod())
     block, n_parts = blocks(problem, layout, n_tiles, n_threads)
     width, pitch = 2 * lanes(problem.dtype), pitch_of(problem)
-    n_threads = min(n_threads, -(-n_tiles // block) * problem.groups * n_parts)
+    n_threads = min(n_threads, -(-n_tiles // block) * n_parts)
     # A step from point to point may be one vector longer.
     samples = layout.n_points * (block * pitch + width)
     products = layout.n_points * (block * width + width)
-    rest = max(layout.n_points * pitch, panels.spare_size(problem.dtype))
+    rest = max(layout.n_points * pitch, problem.in_channels) + max(
+        panels.spare_size(problem.dtype), int(axes[:, 0].prod()) * width)
     conv_winograd.conv(
         images, points, bias, out, problem.geometry(first), axes,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation],
         problem.group_size, pitch, block, n_parts, layout.offsets,
         aligned((n_threads, samples + products + rest), problem.dtype),
-        np.empty((n_threads, 2 * layout.n_points * block), np.intp),
+        np.empty((n_threads, 3 * layout.n_points * block), np.intp),
     )
 
 
 def blocks(problem, layout, n_tiles, n_threads):
-    """Return the tiles of a task, and into how many parts the panels of a group are cut."""
-    n_panels = -(-problem.group_out // (2 * lanes(problem.dtype)))
+    """Return the tiles of a task, and into how many parts the panels of all groups are cut.
+
+    Each group of a task transforms its tiles: groups are cut freely, panels of a group seldom.
+    """
+    groups = problem.groups
+    n_panels = groups * -(-problem.group_out // (2 * lanes(problem.dtype)))
     n_blocks = -(-n_tiles // layout.most_tiles)
-    wanted = 1
-    if n_threads > 1:
-        # Several tasks for each thread, and as many for each.
-        wanted = max(1, 4 * n_threads // problem.groups)
-        n_blocks = max(n_blocks, min(wanted, n_tiles // 12))
-        n_blocks += -n_blocks % n_threads if n_blocks < 8 * n_threads else 0
-        n_blocks = min(n_blocks, n_tiles)
+    wanted = 4 * n_threads if n_threads > 1 else 1
+    if n_blocks * groups < wanted:
+        n_blocks = max(n_blocks, min(-(-wanted // groups), n_tiles // FEWEST_TILES))
+    if n_blocks < 8 * n_threads and groups == 1:
+        n_blocks = min(n_blocks + -n_blocks % n_threads, n_tiles)
     block = -(-n_tiles // n_blocks)
     products = block * layout.n_points * problem.group_size * n_panels * 2
-    long = min(round(products / TASK_PRODUCTS), n_panels // FEWEST_PANELS)
+    long = min(round(products / TASK_PRODUCTS), max(groups, n_panels // FEWEST_PANELS))
     return block, min(n_panels, max(1, long, -(-wanted // n_blocks)))
 
 

@@ -1,19 +1,19 @@
 import numpy as np
 
+def table(values: np.ndarray) -> memoryview: ...
+
 def conv(
     images: np.ndarray,
     panels: np.ndarray,
     out: np.ndarray,
     geometry: np.ndarray,
     axes: np.ndarray,
-    taps: np.ndarray,
     padding_mode: int,
     activation: int,
     group_size: int,
     pitch: int,
+    block: int,
+    band_size: int,
     n_parts: int,
-    offsets: np.ndarray,
-    bands: np.ndarray,
-    addresses: np.ndarray,
-    spare: np.ndarray,
+    scratch: np.ndarray,
 ) -> None: ...

@@ -12,7 +12,21 @@ from .cpu cimport kernels, microkernels
 from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport multiply_panels, n_lanes
+from .scratch cimport aligned, cut
 from .types cimport intp_t, real
+
+# Columns of `axes`, after those of band.pxd.
+cdef enum:
+    REACH = 4    # band pixels between neighbouring taps
+    TAPS = 5
+
+cdef struct sizes_t:
+    intp_t group      # input channels of a group
+    intp_t pitch      # values between neighbouring pixels of a band
+    intp_t depth      # values of a window
+    intp_t block      # output pixels of a task
+    intp_t band       # values
+    intp_t n_parts    # into which the panels of a group are cut
 
 
 def conv(
@@ -20,80 +34,112 @@ def conv(
     const real[:, ::1] panels,          # (groups, panels of a group), see panels.pyx
     real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
-    const intp_t[:, ::1] axes,          # (3, 4): see above
-    const intp_t[:, ::1] taps,          # (3, 2): band pixels between taps, number of taps
+    const intp_t[:, ::1] axes,          # (3, 6): see above
     int padding_mode,
     int activation,
-    intp_t group_size,                  # input channels of a group
-    intp_t pitch,                       # values between neighbouring pixels of a band
-    intp_t n_parts,                     # into which the panels of a group are cut
-    intp_t[::1] offsets,                # (taps * group_size,), room for those inside a band
-    real[:, ::1] bands,                 # (n_threads, values of a band)
-    intp_t[:, ::1] addresses,           # (n_threads, 2 * pixels of a block)
-    real[:, ::1] spare,                 # (n_threads, max_rows * 2 * lanes)
+    intp_t group_size,                  # these five: see sizes_t
+    intp_t pitch,
+    intp_t block,
+    intp_t band_size,
+    intp_t n_parts,
+    unsigned char[:, ::1] scratch,      # (n_threads, bytes of the pieces cut below)
 ):
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
         const microkernels* mk = kernels()
+        intp_t depth = axes[0, TAPS] * axes[1, TAPS] * axes[2, TAPS] * group_size
+        sizes_t sizes = sizes_t(group_size, pitch, depth, block, band_size, n_parts)
+        intp_t n_tasks = out.shape[0] * panels.shape[0] * n_parts \
+            * n_blocks(out.shape[1], axes, 0) * n_blocks(out.shape[2], axes, 1) \
+            * n_blocks(out.shape[3], axes, 2)
+        intp_t task
+        char* room
+        uint64_t mode = 0
+
+    if scratch.shape[0] == 1:  # a team of one would cost a microsecond
+        with nogil:
+            mode = flush_denormals()
+            room = aligned(&scratch[0, 0])
+            fill_offsets(axes, sizes, <intp_t*> room)
+            for task in range(n_tasks):
+                convolve_block(mk, images, panels, out, geometry, axes, padding_mode, activation,
+                               sizes, task, room)
+            restore_denormals(mode)
+        return
+    with nogil, parallel(num_threads=<int> scratch.shape[0]):
+        mode = flush_denormals()
+        room = aligned(&scratch[thread_id(), 0])
+        fill_offsets(axes, sizes, <intp_t*> room)
+        for task in prange(n_tasks, schedule="dynamic"):
+            convolve_block(mk, images, panels, out, geometry, axes, padding_mode, activation,
+                           sizes, task, room)
+        restore_denormals(mode)
+
+
+def table(const intp_t[:, ::1] values):
+    """Return an array as a view that `conv` takes without asking for its buffer again."""
+    return values
+
+
+cdef void convolve_block(
+    const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] panels,
+    real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    int padding_mode, int activation, sizes_t sizes, intp_t task, char* room,
+) noexcept nogil:
+    """Write what the task numbered `task` covers of `out`."""
+    cdef:
         intp_t groups = panels.shape[0]
         intp_t group_out = out.shape[4] // groups
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
-        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
-        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
-        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
-        intp_t n_tasks = out.shape[0] * n_z * n_y * n_x * groups * n_parts
-        intp_t half = addresses.shape[1] // 2
-        intp_t task, rest, part, group, image, z, y, x, n, lacking
-        intp_t thread = 0
-        uint64_t mode = 0
+        intp_t n_z = n_blocks(out.shape[1], axes, 0)
+        intp_t n_y = n_blocks(out.shape[2], axes, 1)
+        intp_t n_x = n_blocks(out.shape[3], axes, 2)
+        intp_t part = task % sizes.n_parts
+        intp_t group = task // sizes.n_parts % groups
+        intp_t rest = task // (sizes.n_parts * groups)
+        intp_t x = rest % n_x * axes[2, BLOCK]
+        intp_t y = rest // n_x % n_y * axes[1, BLOCK]
+        intp_t z = rest // (n_x * n_y) % n_z * axes[0, BLOCK]
+        intp_t image = rest // (n_x * n_y * n_z)
+        intp_t lacking = max(0, y + axes[1, BLOCK] - out.shape[2])
+        intp_t n_pixels
+        intp_t* offsets = <intp_t*> cut(&room, sizes.depth * sizeof(intp_t))
+        const real** rows = <const real**> cut(&room, sizes.block * sizeof(intp_t))
+        real** out_rows = <real**> cut(&room, sizes.block * sizeof(intp_t))
+        real* band = <real*> cut(&room, sizes.band * sizeof(real))
+        real* spare = <real*> room
 
-    fill_offsets(axes, taps, group_size, pitch, offsets)
-    with nogil, parallel(num_threads=<int> addresses.shape[0]):
-        mode = flush_denormals()
-        thread = thread_id()
-        for task in prange(n_tasks, schedule="dynamic"):
-            part = task % n_parts
-            group = task // n_parts % groups
-            rest = task // (n_parts * groups)
-            x = rest % n_x * axes[2, BLOCK]
-            y = rest // n_x % n_y * axes[1, BLOCK]
-            z = rest // (n_x * n_y) % n_z * axes[0, BLOCK]
-            image = rest // (n_x * n_y * n_z)
-            lacking = max(0, y + axes[1, BLOCK] - out.shape[2])
-            fill_band(images, image, input_of(geometry, 0, z), input_of(geometry, 1, y),
-                      input_of(geometry, 2, x), axes, axes[1, COUNT] - lacking * axes[1, SHIFT],
-                      padding_mode, group * group_size, group_size, pitch, &bands[thread, 0])
-            n = gather(out, axes, image, z, y, x, group * group_out, pitch, &bands[thread, 0],
-                       <const real**> &addresses[thread, 0], <real**> &addresses[thread, half])
-            multiply_panels(
-                mk, n, <const real**> &addresses[thread, 0], offsets.shape[0], &offsets[0],
-                &panels[group, 0], group_out, part * n_panels // n_parts,
-                (part + 1) * n_panels // n_parts, activation,
-                <real**> &addresses[thread, half], &spare[thread, 0],
-            )
-        restore_denormals(mode)
+    fill_band(images, image, input_of(geometry, 0, z), input_of(geometry, 1, y),
+              input_of(geometry, 2, x), axes, axes[1, COUNT] - lacking * axes[1, SHIFT],
+              padding_mode, group * sizes.group, sizes.group, sizes.pitch, band)
+    n_pixels = gather(out, axes, image, z, y, x, group * group_out, sizes.pitch, band, rows,
+                      out_rows)
+    multiply_panels(
+        mk, n_pixels, rows, sizes.depth, offsets, &panels[group, 0], group_out,
+        part * n_panels // sizes.n_parts, (part + 1) * n_panels // sizes.n_parts, activation,
+        out_rows, spare,
+    )
 
 
 cdef inline void fill_offsets(
-    const intp_t[:, ::1] axes, const intp_t[:, ::1] taps, intp_t group_size, intp_t pitch,
-    intp_t[::1] offsets,
+    const intp_t[:, ::1] axes, sizes_t sizes, intp_t* offsets,
 ) noexcept nogil:
     """Write where the operands of a window lie in the band, in the order of the kernel."""
     cdef intp_t n = 0, i, j, k, c, pixel
 
-    for i in range(taps[0, 1]):
-        for j in range(taps[1, 1]):
-            for k in range(taps[2, 1]):
-                pixel = k * taps[2, 0] + axes[2, COUNT] * (
-                    j * taps[1, 0] + axes[1, COUNT] * i * taps[0, 0])
-                for c in range(group_size):
-                    offsets[n] = pixel * pitch + c
+    for i in range(axes[0, TAPS]):
+        for j in range(axes[1, TAPS]):
+            for k in range(axes[2, TAPS]):
+                pixel = k * axes[2, REACH] + axes[2, COUNT] * (
+                    j * axes[1, REACH] + axes[1, COUNT] * i * axes[0, REACH])
+                for c in range(sizes.group):
+                    offsets[n] = pixel * sizes.pitch + c
                     n += 1
 
 
-cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
-    return (size + block - 1) // block
+cdef inline intp_t n_blocks(intp_t size, const intp_t[:, ::1] axes, int axis) noexcept nogil:
+    return (size + axes[axis, BLOCK] - 1) // axes[axis, BLOCK]
 
 
 cdef inline intp_t gather(

@@ -6,9 +6,8 @@ def conv(
     out: np.ndarray,
     geometry: np.ndarray,
     activation: int,
+    group_size: int,
     block: int,
     n_parts: int,
-    offsets: np.ndarray,
-    addresses: np.ndarray,
-    spare: np.ndarray,
+    scratch: np.ndarray,
 ) -> None: ...

@@ -8,6 +8,7 @@ from .cpu cimport kernels, microkernels
 from .geometry cimport FIRST, STRIDE
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport multiply_panels, n_lanes
+from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
 
@@ -17,44 +18,63 @@ def conv(
     real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     int activation,
+    intp_t group_size,                  # input channels of a group
     intp_t block,                       # output pixels of a task
     intp_t n_parts,                     # into which the panels of a group are cut
-    intp_t[::1] offsets,                # (in_channels of a group,), room for channel offsets
-    intp_t[:, ::1] addresses,           # (n_threads, 2 * block)
-    real[:, ::1] spare,                 # (n_threads, max_rows * 2 * lanes)
+    unsigned char[:, ::1] scratch,      # (n_threads, bytes of the pieces cut below)
 ):
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
         const microkernels* mk = kernels()
-        intp_t groups = panels.shape[0]
         intp_t n_pixels = out.shape[0] * out.shape[1] * out.shape[2] * out.shape[3]
-        intp_t n_blocks = (n_pixels + block - 1) // block
+        intp_t n_tasks = (n_pixels + block - 1) // block * panels.shape[0] * n_parts
+        intp_t task
+        uint64_t mode = 0
+
+    if scratch.shape[0] == 1:  # a team of one would cost a microsecond
+        with nogil:
+            mode = flush_denormals()
+            for task in range(n_tasks):
+                convolve_block(mk, images, panels, out, geometry, activation, group_size, block,
+                               n_parts, task, aligned(&scratch[0, 0]))
+            restore_denormals(mode)
+        return
+    with nogil, parallel(num_threads=<int> scratch.shape[0]):
+        mode = flush_denormals()
+        for task in prange(n_tasks, schedule="dynamic"):
+            convolve_block(mk, images, panels, out, geometry, activation, group_size, block,
+                           n_parts, task, aligned(&scratch[thread_id(), 0]))
+        restore_denormals(mode)
+
+
+cdef void convolve_block(
+    const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] panels,
+    real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, int activation, intp_t group_size,
+    intp_t block, intp_t n_parts, intp_t task, char* room,
+) noexcept nogil:
+    """Write what the task numbered `task` covers of `out`."""
+    cdef:
+        intp_t groups = panels.shape[0]
         intp_t group_out = out.shape[4] // groups
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
-        intp_t task, group, part, first, n, c
-        intp_t thread = 0
-        uint64_t mode = 0
+        intp_t part = task % n_parts
+        intp_t group = task // n_parts % groups
+        intp_t first = task // (n_parts * groups) * block
+        intp_t n = min(block, out.shape[0] * out.shape[1] * out.shape[2] * out.shape[3] - first)
+        intp_t* offsets = <intp_t*> cut(&room, group_size * sizeof(intp_t))
+        const real** rows = <const real**> cut(&room, block * sizeof(intp_t))
+        real** out_rows = <real**> cut(&room, block * sizeof(intp_t))
+        real* spare = <real*> room
+        intp_t c
 
-    for c in range(offsets.shape[0]):
+    for c in range(group_size):
         offsets[c] = c * (images.strides[4] // <intp_t> sizeof(real))
-    with nogil, parallel(num_threads=<int> addresses.shape[0]):
-        mode = flush_denormals()
-        thread = thread_id()
-        for task in prange(n_blocks * groups * n_parts, schedule="dynamic"):
-            part = task % n_parts
-            group = task // n_parts % groups
-            first = task // (n_parts * groups) * block
-            n = min(block, n_pixels - first)
-            gather(images, out, geometry, first, n, group * offsets.shape[0], group * group_out,
-                   <const real**> &addresses[thread, 0], <real**> &addresses[thread, block])
-            multiply_panels(
-                mk, n, <const real**> &addresses[thread, 0], offsets.shape[0], &offsets[0],
-                &panels[group, 0], group_out, part * n_panels // n_parts,
-                (part + 1) * n_panels // n_parts, activation,
-                <real**> &addresses[thread, block], &spare[thread, 0],
-            )
-        restore_denormals(mode)
+    gather(images, out, geometry, first, n, group * group_size, group * group_out, rows, out_rows)
+    multiply_panels(
+        mk, n, rows, group_size, offsets, &panels[group, 0], group_out,
+        part * n_panels // n_parts, (part + 1) * n_panels // n_parts, activation, out_rows, spare,
+    )
 
 
 cdef inline void gather(

@@ -1,9 +1,9 @@
 """Winograd's minimal filtering: tiles and kernels are evaluated at points, where a convolution is
 a product.
 
-A task is a block of tiles, over all images, and a part of the panels. Its tiles are transformed
-once, then each panel is multiplied point by point and the outputs are interpolated from the
-products. Nothing larger than a block is stored. Along an axis with dilation d, d neighbouring
+A task is a block of tiles, over all images, and some panels of some groups. Its tiles are
+transformed once for a group, then each panel is multiplied point by point and the outputs are
+interpolated from the products. Nothing larger than a block is stored. Along an axis with dilation d, d neighbouring
 outputs begin d tiles whose samples lie d apart.
 """
 from cython.parallel cimport parallel, prange
@@ -25,9 +25,10 @@ cdef enum:
     LINE = 6        # how a line of samples is transformed, see winograd.h
     # Bounds of fixed arrays, see winograd.h.
     MOST_SAMPLES = 9
-    MOST_POINTS = 324
     MOST_TAPS = 27
     MOST_COLUMNS = 32
+
+cdef intp_t OUTSIDE = -(<intp_t> 1 << 62)    # where a pixel would lie that no pixel stands for
 
 cdef struct tile_t:
     intp_t image
@@ -47,10 +48,10 @@ def conv(
     intp_t group_size,                  # input channels of a group
     intp_t pitch,                       # values between tiles, whole vectors of channels
     intp_t block,                       # most tiles of a task
-    intp_t n_parts,                     # into which the panels of a group are cut
+    intp_t n_parts,                     # into which the panels of all groups are cut
     const intp_t[::1] offsets,          # (group_size,): 0, 1, 2 ...
-    real[:, ::1] scratch,               # (n_threads, samples + products + one patch + spare tile)
-    intp_t[:, ::1] addresses,           # (n_threads, 2 * points * block)
+    real[:, ::1] scratch,               # (n_threads, samples, products, a patch or pixel, a tile)
+    intp_t[:, ::1] addresses,           # (n_threads, 3 * points * block)
 ):
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
@@ -64,39 +65,51 @@ def conv(
         intp_t n_blocks = (n_tiles + block - 1) // block
         intp_t sample_step = odd_step(block * pitch, lanes)
         intp_t product_step = odd_step(block * 2 * lanes, lanes)
-        intp_t task, group, part, panel, first, n
+        bint in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
+        intp_t task, group, panel, number, first, n
         intp_t thread = 0
         uint64_t mode = 0
         real* samples
         real* products
+        real* patch
+        real* spare
+        intp_t* rows
+        intp_t* product_rows
+        intp_t* pixels
 
     with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
         thread = thread_id()
         samples = &scratch[thread, 0]
         products = samples + n_points * sample_step
-        set_addresses(samples, sample_step, pitch, n_points, block, &addresses[thread, 0])
-        set_addresses(products, product_step, 2 * lanes, n_points, block,
-                      &addresses[thread, n_points * block])
-        for task in prange(n_blocks * groups * n_parts, schedule="dynamic"):
-            part = task % n_parts
-            group = task // n_parts % groups
-            first = task // (n_parts * groups) * n_tiles // n_blocks
-            n = (task // (n_parts * groups) + 1) * n_tiles // n_blocks - first
-            transform_samples(
-                mk, images, geometry, axes, padding_mode, first, n, group * group_size,
-                group_size, pitch, products + n_points * product_step, samples, sample_step)
-            for panel in range(part * n_panels // n_parts, (part + 1) * n_panels // n_parts):
-                multiply_points(
-                    mk, n, n_points, block, &points[group, 0], panel, group_out, group_size,
-                    &offsets[0], &addresses[thread, 0],
-                    products + n_points * product_step)
-                write_outputs(
-                    mk, out, geometry, axes, first, n, group * group_out + panel * 2 * lanes,
-                    min(group_out - panel * 2 * lanes, 2 * lanes),
-                    &bias[(group * n_panels + panel) * 2 * lanes], activation,
-                    &addresses[thread, n_points * block], block,
-                    products + n_points * product_step)
+        patch = products + n_points * product_step
+        spare = patch + max(n_points * pitch, images.shape[4])
+        rows = &addresses[thread, 0]
+        product_rows = rows + n_points * block
+        pixels = product_rows + n_points * block
+        set_addresses(samples, sample_step, pitch, n_points, block, rows)
+        set_addresses(products, product_step, 2 * lanes, n_points, block, product_rows)
+        for task in prange(n_blocks * n_parts, schedule="dynamic"):
+            first = task // n_parts * n_tiles // n_blocks
+            n = (task // n_parts + 1) * n_tiles // n_blocks - first
+            if in_place:
+                memset(patch, 0, images.shape[4] * sizeof(real))
+                find_pixels(images, geometry, axes, padding_mode, first, n, patch, pixels)
+            group = -1
+            for number in range(task % n_parts * groups * n_panels // n_parts,
+                                (task % n_parts + 1) * groups * n_panels // n_parts):
+                if number // n_panels != group:
+                    group = number // n_panels
+                    transform_samples(
+                        mk, images, geometry, axes, padding_mode, first, n, group * group_size,
+                        group_size, pitch, in_place, pixels, patch, samples, sample_step)
+                panel = number % n_panels
+                multiply_points(mk, n, n_points, block, &points[group, 0], panel, group_out,
+                                group_size, &offsets[0], rows, product_rows, spare)
+                write_outputs(mk, out, geometry, axes, first, n,
+                              group * group_out + panel * 2 * lanes,
+                              min(group_out - panel * 2 * lanes, 2 * lanes),
+                              &bias[number * 2 * lanes], activation, product_rows, block, spare)
         restore_denormals(mode)
 
 
@@ -157,68 +170,74 @@ cdef inline tile_t tile_at(
     return tile
 
 
+cdef inline void find_pixels(
+    const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    int padding_mode, intp_t first, intp_t n, const real* outside, intp_t* pixels,
+) noexcept nogil:
+    """Write the addresses of the pixels of n tiles, or of those that stand for them."""
+    cdef:
+        intp_t sources[3][MOST_SAMPLES]
+        intp_t i, j, k, axis
+        tile_t tile
+        const char* image
+    for i in range(n):
+        tile = tile_at(first + i, geometry, axes)
+        image = <const char*> &images[tile.image, 0, 0, 0, 0]
+        for axis in range(3):
+            for k in range(axes[axis, COUNT]):
+                j = border_index(tile.pixel[axis] + k * axes[axis, STEP], images.shape[1 + axis],
+                                 padding_mode)
+                sources[axis][k] = OUTSIDE if j < 0 else j * images.strides[1 + axis]
+        for axis in range(axes[0, COUNT]):
+            for j in range(axes[1, COUNT]):
+                for k in range(axes[2, COUNT]):
+                    if (sources[0][axis] == OUTSIDE or sources[1][j] == OUTSIDE
+                            or sources[2][k] == OUTSIDE):
+                        pixels[0] = <intp_t> outside
+                    else:
+                        pixels[0] = <intp_t> (
+                            image + sources[0][axis] + sources[1][j] + sources[2][k])
+                    pixels += 1
+
+
 cdef inline void transform_samples(
     const microkernels* mk, const real[:, :, :, :, :] images, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, int padding_mode, intp_t first, intp_t n, intp_t channel,
-    intp_t group_size, intp_t pitch, real* patch, real* samples, intp_t sample_step,
+    intp_t group_size, intp_t pitch, bint in_place, intp_t* pixels, real* patch, real* samples,
+    intp_t sample_step,
 ) noexcept nogil:
     """Write the values of n tiles at the points.
 
-    Whole vectors of channels are read where they stand; otherwise the tile is copied to `patch`,
-    which is zero for pixels outside if not.
+    Whole vectors of channels are read where they stand; otherwise each tile is copied first.
     """
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t n_vectors = (group_size + lanes - 1) // lanes
         intp_t n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
-        bint in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
-        const real* addresses[MOST_POINTS]
         int[3] lines
-        intp_t i, axis, point
+        intp_t i, axis
         tile_t tile
 
     for axis in range(3):
         lines[axis] = <int> axes[axis, LINE]
-    memset(patch, 0, n_vectors * lanes * sizeof(real))
-    for point in range(n_points):
-        addresses[point] = patch + point * n_vectors * lanes
+    if not in_place:
+        set_addresses(patch, n_vectors * lanes, 0, n_points, 1, pixels)
     for i in range(n):
-        tile = tile_at(first + i, geometry, axes)
         if in_place:
-            find_pixels(images, axes, &tile, padding_mode, channel, patch, addresses)
+            winograd_samples(mk, lines, n_vectors, <const real**> pixels + i * n_points, channel,
+                             samples + i * pitch, sample_step)
         else:
+            tile = tile_at(first + i, geometry, axes)
             fill_band(images, tile.image, tile.pixel[0], tile.pixel[1], tile.pixel[2], axes,
                       axes[1, COUNT], padding_mode, channel, group_size, n_vectors * lanes, patch)
-        winograd_samples(mk, lines, n_vectors, addresses, samples + i * pitch, sample_step)
-
-
-cdef inline void find_pixels(
-    const real[:, :, :, :, :] images, const intp_t[:, ::1] axes, const tile_t* tile,
-    int padding_mode, intp_t channel, const real* outside, const real** addresses,
-) noexcept nogil:
-    """Write the addresses of the pixels of a tile, or of those that stand for them."""
-    cdef:
-        intp_t sources[3][MOST_SAMPLES]
-        intp_t axis, i, j, k, n = 0
-    for axis in range(3):
-        for i in range(axes[axis, COUNT]):
-            sources[axis][i] = border_index(
-                tile.pixel[axis] + i * axes[axis, STEP], images.shape[1 + axis], padding_mode)
-    for i in range(axes[0, COUNT]):
-        for j in range(axes[1, COUNT]):
-            for k in range(axes[2, COUNT]):
-                if sources[0][i] < 0 or sources[1][j] < 0 or sources[2][k] < 0:
-                    addresses[n] = outside
-                else:
-                    addresses[n] = &images[
-                        tile.image, sources[0][i], sources[1][j], sources[2][k], channel]
-                n += 1
+            winograd_samples(mk, lines, n_vectors, <const real**> pixels, 0, samples + i * pitch,
+                             sample_step)
 
 
 cdef inline void multiply_points(
     const microkernels* mk, intp_t n, intp_t n_points, intp_t block, const real* points,
     intp_t panel, intp_t group_out, intp_t group_size, const intp_t* offsets,
-    const intp_t* addresses, real* spare,
+    const intp_t* rows, const intp_t* product_rows, real* spare,
 ) noexcept nogil:
     """Multiply the samples of n tiles with a panel, point by point."""
     cdef:
@@ -230,9 +249,9 @@ cdef inline void multiply_points(
     points += n_points * (1 + group_size) * panel * 2 * lanes
     for point in range(n_points):
         multiply_panel(
-            mk, n, <const real**> addresses + point * block, group_size, offsets,
+            mk, n, <const real**> rows + point * block, group_size, offsets,
             points + point * size, n_vectors, n_vectors * lanes, 0,
-            <real**> addresses + (n_points + point) * block, 0, spare)
+            <real**> product_rows + point * block, 0, spare)
 
 
 cdef inline void write_outputs(
@@ -343,13 +362,13 @@ cdef inline void transform_panel(
 
 
 cdef inline void winograd_samples(
-    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, real* y,
-    intp_t y_step,
+    const microkernels* mk, const int* lines, intp_t n_vectors, const real** x, intp_t offset,
+    real* y, intp_t y_step,
 ) noexcept nogil:
     if real is float32_t:
-        mk.winograd_samples_f32(lines, n_vectors, x, y, y_step)
+        mk.winograd_samples_f32(lines, n_vectors, x, offset, y, y_step)
     else:
-        mk.winograd_samples_f64(lines, n_vectors, x, y, y_step)
+        mk.winograd_samples_f64(lines, n_vectors, x, offset, y, y_step)
 
 
 cdef inline void winograd_taps(

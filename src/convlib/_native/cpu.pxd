@@ -25,11 +25,11 @@ cdef extern from "microkernels.h":
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
         void (*winograd_samples_f32)(
-            const int* lines, intp_t n_vectors, const float32_t** x, float32_t* y,
+            const int* lines, intp_t n_vectors, const float32_t** x, intp_t offset, float32_t* y,
             intp_t y_step,
         ) noexcept nogil
         void (*winograd_samples_f64)(
-            const int* lines, intp_t n_vectors, const float64_t** x, float64_t* y,
+            const int* lines, intp_t n_vectors, const float64_t** x, intp_t offset, float64_t* y,
             intp_t y_step,
         ) noexcept nogil
         void (*winograd_taps_f32)(
@@ -49,20 +49,22 @@ cdef extern from "microkernels.h":
             const float64_t* bias, int activation, float64_t* out, const intp_t* out_steps,
         ) noexcept nogil
         void (*reduce_f32)(
-            int reduction, intp_t n_rows, const float32_t** rows, intp_t n, float32_t* out,
+            int reduction, intp_t n_rows, const float32_t** rows, intp_t n, int64_t divisor,
+            float32_t* out,
         ) noexcept nogil
         void (*reduce_f64)(
-            int reduction, intp_t n_rows, const float64_t** rows, intp_t n, float64_t* out,
+            int reduction, intp_t n_rows, const float64_t** rows, intp_t n, int64_t divisor,
+            float64_t* out,
         ) noexcept nogil
         void (*reduce_windows_f32)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
             intp_t pixel_step, intp_t channels, const float32_t** rows, intp_t offset,
-            float32_t* out,
+            int64_t divisor, float32_t* out,
         ) noexcept nogil
         void (*reduce_windows_f64)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,
             intp_t pixel_step, intp_t channels, const float64_t** rows, intp_t offset,
-            float64_t* out,
+            int64_t divisor, float64_t* out,
         ) noexcept nogil
         void (*pick_pixels_f32)(
             intp_t n_pixels, intp_t pixel_step, intp_t channels, const float32_t* x,

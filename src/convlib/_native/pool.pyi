@@ -1,5 +1,7 @@
 import numpy as np
 
+def table(values: np.ndarray) -> memoryview: ...
+
 def pool(
     images: np.ndarray,
     out: np.ndarray,
@@ -9,12 +11,9 @@ def pool(
     across: int,
     fold_rows: bool,
     in_place: bool,
-    counts_z: np.ndarray,
-    counts_y: np.ndarray,
-    counts_x: np.ndarray,
-    ends_x: np.ndarray,
-    neutral: np.ndarray,
-    addresses: np.ndarray,
-    lines: np.ndarray,
-    bands: np.ndarray,
+    n_rows: int,
+    n_taps: int,
+    line: int,
+    band: int,
+    scratch: np.ndarray,
 ) -> None: ...

@@ -6,14 +6,17 @@ stream read from further on, or, with a stride, pixels with lanes over channels.
 are folded in powers of two. Each output is combined in an order that only shapes fix.
 """
 from cython.parallel cimport parallel, prange
+from libc.math cimport INFINITY
 
 from .cpu cimport REDUCE_MAX, REDUCE_SUM, kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .pool_values cimport MAX, copy_row, finish
-from .stencil cimport fold, pick_pixels, reduce, reduce_windows
+from .pool_values cimport MAX, MEAN, copy_row, finish
+from .scratch cimport aligned, cut
+from .stencil cimport fold, pick_pixels, reduce, reduce_and_divide, reduce_windows
 from .types cimport intp_t, real
 from .windows cimport (
-    BLOCK, DILATION, FIRST_IN, SIZE, STEP, STRIDE, TAPS, block_of, block_t, start, taps_before,
+    BLOCK, DILATION, FIRST_IN, SIZE, STEP, STRIDE, TAPS, block_of, block_t, counted,
+    equally_counted, start, taps_before,
 )
 
 # Ways across the columns of windows, as in `convlib.ops._windows`.
@@ -23,60 +26,113 @@ cdef enum:
     PIXELS = 2       # output by output
     WINDOWS = 3      # no line: output by output, over all rows of the window
 
+# Integers up to here are floats.
+cdef enum:
+    MOST_EXACT = 1 << 24
+
+
+cdef struct sizes_t:
+    intp_t rows     # of a task
+    intp_t taps     # addresses of what is reduced together
+    intp_t line     # values
+    intp_t band     # values of the rows of a task that are copied
+
+
+def table(const intp_t[:, ::1] values):
+    """Return an array as a view that `pool` takes without asking for its buffer again."""
+    return values
+
 
 def pool(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, channels)
     real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, channels)
-    const intp_t[:, ::1] axes,          # (3, 9), see windows.pxd
+    const intp_t[:, ::1] axes,          # (3, 11), see windows.pxd
     int kind,
     double exponent,                    # of NORM
     int across,
     bint fold_rows,
     bint in_place,                      # whether rows are read where they stand
-    const intp_t[::1] counts_z,         # (out_depth,), taps that a mean counts along each axis
-    const intp_t[::1] counts_y,         # (out_height,)
-    const intp_t[::1] counts_x,         # (out_width,)
-    const intp_t[::1] ends_x,           # (out_width,), where the run of equal counts ends
-    const real[::1] neutral,            # (values of a line,), what stands outside the image
-    intp_t[:, ::1] addresses,           # (n_threads, rows of a task + most taps of an axis)
-    real[:, ::1] lines,                 # (n_threads, 2 * values of a line)
-    real[:, ::1] bands,                 # (n_threads, 0 to 2 times rows of a task * line)
+    intp_t n_rows,                      # these four: see sizes_t
+    intp_t n_taps,
+    intp_t line,
+    intp_t band,
+    unsigned char[:, ::1] scratch,      # (n_threads, bytes of the pieces cut below)
 ):
     """Write the pooled `images` to `out`. Arguments are trusted."""
     cdef:
         const microkernels* mk = kernels()
+        sizes_t sizes = sizes_t(n_rows, n_taps, line, band)
         intp_t n_y = (out.shape[2] + axes[1, BLOCK] - 1) // axes[1, BLOCK]
         intp_t n_x = (out.shape[3] + axes[2, BLOCK] - 1) // axes[2, BLOCK]
         intp_t n_tasks = out.shape[0] * out.shape[1] * n_y * n_x
-        intp_t line = neutral.shape[0]
-        intp_t half = bands.shape[1] // 2
-        intp_t thread = 0
-        intp_t task, i
-        block_t block
-        const real** rows
-        const real** taps
+        intp_t task
+        char* room
         uint64_t mode = 0
 
-    with nogil, parallel(num_threads=<int> addresses.shape[0]):
+    if scratch.shape[0] == 1:  # a team of one would cost a microsecond
+        with nogil:
+            mode = flush_denormals()
+            room = aligned(&scratch[0, 0])
+            fill_neutral(kind, line, <real*> room)
+            for task in range(n_tasks):
+                pool_block(mk, images, out, axes, kind, exponent, across, fold_rows, in_place,
+                           sizes, task, n_y, n_x, room)
+            restore_denormals(mode)
+        return
+    with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
-        thread = thread_id()
+        room = aligned(&scratch[thread_id(), 0])
+        fill_neutral(kind, line, <real*> room)
         for task in prange(n_tasks, schedule="dynamic"):
-            block = block_of(task, n_y, n_x, axes, out.shape[1], out.shape[2], out.shape[3],
-                             images.shape[4])
-            rows = <const real**> &addresses[thread, 0]
-            taps = rows + block.n_rows
-            gather(mk, &block, images, axes, kind, exponent, in_place, &neutral[0], rows, taps,
-                   &bands[thread, 0], &lines[thread, 0])
-            if fold_rows:
-                fold_band(mk, &block, axes, kind, rows, &bands[thread, 0], &bands[thread, half])
-            for i in range(block.n_y):
-                pool_row(mk, &block, axes, kind, across, fold_rows, i, &neutral[0], rows, taps,
-                         &bands[thread, half], &lines[thread, 0], &lines[thread, line],
-                         &out[block.image, block.z, block.y + i, block.x, 0])
-                finish(mk, &block, kind, exponent, counts_z[block.z] * counts_y[block.y + i],
-                       &counts_x[0], &ends_x[0],
-                       &out[block.image, block.z, block.y + i, block.x, 0])
+            pool_block(mk, images, out, axes, kind, exponent, across, fold_rows, in_place,
+                       sizes, task, n_y, n_x, room)
         restore_denormals(mode)
+
+
+cdef inline void fill_neutral(int kind, intp_t n, real* neutral) noexcept nogil:
+    """Write a line of what stands outside the image."""
+    cdef intp_t i
+    for i in range(n):
+        neutral[i] = -<real> INFINITY if kind == MAX else 0
+
+
+cdef void pool_block(
+    const microkernels* mk, const real[:, :, :, :, :] images, real[:, :, :, :, ::1] out,
+    const intp_t[:, ::1] axes, int kind, double exponent, int across, bint fold_rows,
+    bint in_place, sizes_t sizes, intp_t task, intp_t n_y, intp_t n_x, char* room,
+) noexcept nogil:
+    """Write what the task numbered `task` covers of `out`."""
+    cdef:
+        block_t block = block_of(task, n_y, n_x, axes, out.shape[1], out.shape[2], out.shape[3],
+                                 images.shape[4])
+        const real* neutral = <const real*> cut(&room, sizes.line * sizeof(real))
+        const real** rows = <const real**> cut(&room, sizes.rows * sizeof(intp_t))
+        const real** taps = <const real**> cut(&room, sizes.taps * sizeof(intp_t))
+        real* line = <real*> cut(&room, sizes.line * sizeof(real))
+        real* spare = <real*> cut(&room, sizes.line * sizeof(real))
+        real* band = <real*> cut(&room, sizes.band * sizeof(real))
+        real* folded = <real*> room
+        real* out_row
+        # Means are divided in registers where the counts of the row are equal.
+        bint divides = kind == MEAN \
+            and equally_counted(axes, 2, block.x, block.n_x) == block.n_x and (
+                across == PIXELS or across == WINDOWS or (across == STREAM
+                                                          and axes[2, STRIDE] == 1))
+        intp_t i, divisor, n_columns
+
+    gather(mk, &block, images, axes, kind, exponent, in_place, neutral, rows, taps, band, line)
+    if fold_rows:
+        fold_band(mk, &block, axes, kind, rows, band, folded)
+    for i in range(block.n_y):
+        out_row = &out[block.image, block.z, block.y + i, block.x, 0]
+        n_columns = counted(axes, 0, block.z) * counted(axes, 1, block.y + i)
+        divisor = n_columns * counted(axes, 2, block.x) if divides else 1
+        if divisor > MOST_EXACT:
+            divisor = 1
+        pool_row(mk, &block, axes, kind, across, fold_rows, i, neutral, rows, taps, folded, line,
+                 spare, divisor, out_row)
+        if divisor == 1:
+            finish(mk, &block, axes, kind, exponent, n_columns, out_row)
 
 
 cdef void gather(
@@ -138,7 +194,7 @@ cdef inline void fold_band(
 cdef inline void pool_row(
     const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int kind, int across,
     bint fold_rows, intp_t i, const real* neutral, const real** rows, const real** taps,
-    const real* folded, real* line, real* spare, real* out,
+    const real* folded, real* line, real* spare, intp_t divisor, real* out,
 ) noexcept nogil:
     """Write row i of a block: reduce its rows into a line, then the line into outputs."""
     cdef:
@@ -150,20 +206,22 @@ cdef inline void pool_row(
     if fold_rows:
         taps[0] = folded + i * axes[1, STRIDE] * block.inside
     if n_taps == 1 and across != FOLD and block.before + block.after == 0:
-        pool_line(mk, block, axes, reduction, across, taps[0], line, taps, spare, out)
+        pool_line(mk, block, axes, reduction, across, taps[0], line, taps, spare, divisor,
+                  out)
         return
     if across == WINDOWS:
-        pool_windows(mk, block, axes, reduction, taps, neutral, out)
+        pool_windows(mk, block, axes, reduction, taps, neutral, divisor, out)
         return
     reduce(mk, reduction, n_taps, taps, block.inside, line + block.before)
     reduce(mk, reduction, 1, &neutral, block.before, line)
     reduce(mk, reduction, 1, &neutral, block.after, line + block.before + block.inside)
-    pool_line(mk, block, axes, reduction, across, line, line, taps, spare, out)
+    pool_line(mk, block, axes, reduction, across, line, line, taps, spare, divisor, out)
 
 
 cdef inline void pool_line(
     const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int reduction,
-    int across, const real* source, real* line, const real** taps, real* spare, real* out,
+    int across, const real* source, real* line, const real** taps, real* spare,
+    intp_t divisor, real* out,
 ) noexcept nogil:
     """Reduce the columns of each window; FOLD finds them in `line` and overwrites it."""
     cdef:
@@ -175,21 +233,21 @@ cdef inline void pool_line(
 
     if across == PIXELS or across == WINDOWS:
         reduce_windows(mk, reduction, 1, axes[2, TAPS], step, block.n_x, pixel_step,
-                       block.channels, &source, 0, out)
+                       block.channels, &source, 0, divisor, out)
         return
     if across == FOLD:
         fold(mk, reduction, axes[2, TAPS], step, n, line, target)
     else:
         for tap in range(axes[2, TAPS]):
             taps[tap] = source + tap * step
-        reduce(mk, reduction, axes[2, TAPS], taps, n, target)
+        reduce_and_divide(mk, reduction, axes[2, TAPS], taps, n, divisor, target)
     if target != out:
         pick_pixels(mk, block.n_x, pixel_step, block.channels, spare, out)
 
 
 cdef inline void pool_windows(
     const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int reduction,
-    const real** rows, const real* neutral, real* out,
+    const real** rows, const real* neutral, intp_t divisor, real* out,
 ) noexcept nogil:
     """Write a row of outputs from the rows of its windows, and the taps of each in the image."""
     cdef:
@@ -210,7 +268,7 @@ cdef inline void pool_windows(
         if first < last:
             reduce_windows(mk, reduction, axes[1, TAPS], last - first, dilation * channels, n,
                            axes[2, STRIDE] * channels, channels, rows,
-                           (begin + first * dilation) * channels, out + x * channels)
+                           (begin + first * dilation) * channels, divisor, out + x * channels)
         else:
             reduce(mk, reduction, 1, &neutral, channels, out + x * channels)
         x += n

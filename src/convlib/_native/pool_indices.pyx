@@ -21,7 +21,7 @@ def max_pool(
     const real[:, :, :, :, :] images,      # (n_images, depth, height, width, channels)
     real[:, :, :, :, ::1] out,             # (n_images, out_depth, out_height, out_width, channels)
     int64_t[:, :, :, :, ::1] indices,      # the same, flat over depth, height and width
-    const intp_t[:, ::1] axes,             # (3, 9), see windows.pxd; blocks are one row high
+    const intp_t[:, ::1] axes,             # (3, 11), see windows.pxd; blocks are one row high
     bint by_windows,                       # whether windows are searched as they stand
     bint in_place,                         # whether candidates of a stream are
     const int64_t[::1] columns,            # (values of a task,), pixels from its first output on

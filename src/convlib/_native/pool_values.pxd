@@ -5,7 +5,7 @@ from .cpu cimport microkernels
 from .product cimport activate
 from .stencil cimport divide, square_root
 from .types cimport float32_t, intp_t, real
-from .windows cimport block_t
+from .windows cimport block_t, counted, equally_counted
 
 cdef extern from "microkernels.h":
     int ACTIVATION_ABS
@@ -58,21 +58,21 @@ cdef inline void raise_values(intp_t n, double exponent, real* x) noexcept nogil
 
 
 cdef inline void finish(
-    const microkernels* mk, const block_t* block, int kind, double exponent, intp_t count,
-    const intp_t* counts, const intp_t* ends, real* out,
+    const microkernels* mk, const block_t* block, const intp_t[:, ::1] axes, int kind,
+    double exponent, intp_t count, real* out,
 ) noexcept nogil:
     """Turn the sums of a row of outputs into means or norms; equal counts go together."""
     cdef:
         intp_t n = block.n_x * block.channels
         intp_t i = 0
-        intp_t last
+        intp_t n_equal
     if kind == NORM_2:
         square_root(mk, n, out)
     elif kind == NORM:
         raise_values(n, 1 / exponent, out)
     elif kind == MEAN:
         while i < block.n_x:
-            last = min(ends[block.x + i] - block.x, block.n_x)
-            divide(mk, (last - i) * block.channels, count * counts[block.x + i],
+            n_equal = equally_counted(axes, 2, block.x + i, block.n_x - i)
+            divide(mk, n_equal * block.channels, count * counted(axes, 2, block.x + i),
                    out + i * block.channels)
-            i = last
+            i += n_equal

@@ -77,8 +77,9 @@ cdef inline void multiply_panel(
         intp_t tile, first, n_rows, i, j
         bint is_full = n_columns == width
 
-    for i in range(mk.max_rows):
-        spare_rows[i] = spare + i * width
+    if not is_full:
+        for i in range(mk.max_rows):
+            spare_rows[i] = spare + i * width
     for tile in range(n_tiles):
         first = tile * n_pixels // n_tiles
         n_rows = (tile + 1) * n_pixels // n_tiles - first

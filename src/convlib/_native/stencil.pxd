@@ -8,23 +8,32 @@ from .types cimport float32_t, intp_t, real
 cdef inline void reduce(
     const microkernels* mk, int reduction, intp_t n_rows, const real** rows, intp_t n, real* out,
 ) noexcept nogil:
+    reduce_and_divide(mk, reduction, n_rows, rows, n, 1, out)
+
+
+cdef inline void reduce_and_divide(
+    const microkernels* mk, int reduction, intp_t n_rows, const real** rows, intp_t n,
+    int64_t divisor, real* out,
+) noexcept nogil:
     if real is float32_t:
-        mk.reduce_f32(reduction, n_rows, rows, n, out)
+        mk.reduce_f32(reduction, n_rows, rows, n, divisor, out)
     else:
-        mk.reduce_f64(reduction, n_rows, rows, n, out)
+        mk.reduce_f64(reduction, n_rows, rows, n, divisor, out)
 
 
 cdef inline void reduce_windows(
     const microkernels* mk, int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step,
     intp_t n_pixels, intp_t pixel_step, intp_t channels, const real** rows, intp_t offset,
-    real* out,
+    int64_t divisor, real* out,
 ) noexcept nogil:
     if real is float32_t:
         mk.reduce_windows_f32(
-            reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, offset, out)
+            reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, offset,
+            divisor, out)
     else:
         mk.reduce_windows_f64(
-            reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, offset, out)
+            reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, offset,
+            divisor, out)
 
 
 cdef inline void pick_pixels(

@@ -12,6 +12,8 @@ cdef enum:
     FIRST_OUT = 6    # output where `out` begins
     BLOCK = 7        # outputs of a task
     STEP = 8         # pixels between neighbouring rows of a task
+    COUNT_FROM = 9   # pixels that a mean counts, padding included if it does
+    COUNT_TO = 10
 
 cdef struct block_t:
     intp_t image, z, y, x            # first output
@@ -59,6 +61,25 @@ cdef inline intp_t start(const intp_t[:, ::1] axes, int axis, intp_t output) noe
 cdef inline intp_t reach(const intp_t[:, ::1] axes, int axis, intp_t n) noexcept nogil:
     """Return the pixels from the first tap of n neighbouring outputs to the last."""
     return (n - 1) * axes[axis, STRIDE] + (axes[axis, TAPS] - 1) * axes[axis, DILATION] + 1
+
+
+cdef inline intp_t counted(const intp_t[:, ::1] axes, int axis, intp_t output) noexcept nogil:
+    """Return how many taps of an output a mean counts along an axis."""
+    cdef intp_t begin = start(axes, axis, output)
+    return taps_before(axes[axis, COUNT_TO] - begin, axes[axis, DILATION], axes[axis, TAPS]) \
+        - taps_before(axes[axis, COUNT_FROM] - begin, axes[axis, DILATION], axes[axis, TAPS])
+
+
+cdef inline intp_t equally_counted(
+    const intp_t[:, ::1] axes, int axis, intp_t output, intp_t n,
+) noexcept nogil:
+    """Return how many of n outputs count as many taps as the first; ones at the border 1."""
+    cdef:
+        intp_t begin = start(axes, axis, output)
+        intp_t left = axes[axis, COUNT_TO] - begin - reach(axes, axis, 1)
+    if begin < axes[axis, COUNT_FROM] or left < 0:
+        return 1
+    return min(n, left // axes[axis, STRIDE] + 1)
 
 
 cdef inline intp_t taps_before(intp_t pixel, intp_t dilation, intp_t n) noexcept nogil:

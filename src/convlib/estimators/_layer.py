@@ -13,6 +13,7 @@ from convlib._native import contrast as native_contrast
 from convlib._terms import ACTIVATION_CODES
 from convlib._threads import thread_count
 from convlib.ops import pool as pooling
+from convlib.ops._windows import run
 from convlib.ops.conv import PackedKernel, pack_kernel
 from convlib.shapes import output_size
 
@@ -162,7 +163,7 @@ class Layer:
             self._convolve(images, operand, block, first * stride, n_threads)
             pooled = out[:, first:last]
             target = pooled if pooled.flags.c_contiguous else np.empty(pooled.shape, self.dtype)
-            pooling.run(problem, block, first * stride, target, first, n_threads)
+            run(problem, block, first * stride, target, first, n_threads)
             if target is not pooled:
                 pooled[...] = target
 

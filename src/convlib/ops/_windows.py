@@ -1,19 +1,20 @@
 """Pooling by windows below the public functions: the problem, its blocks, the run."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import gcd, prod
+from typing import NamedTuple
 
 import numpy as np
 
 from convlib._native import pool, pool_indices
 from convlib._problem import five_axes
-from convlib._terms import CALL_SECONDS, even, lanes
+from convlib._terms import CALL_SECONDS, by_dtype, even, lanes, scratch_bytes
 from convlib._threads import thread_count
 
 # As in _native/pool.pyx.
 KINDS = ("max", "mean", "norm_1", "norm_2", "norm")
 STREAM, FOLD, PIXELS, WINDOWS = range(4)
+POOL = by_dtype(pool.pool)
 
 FEW_TAPS = 8               # read one by one; more are folded in powers of two where that is less
 BLOCK_BYTES = 256 * 1024   # rows under a task, which stay in the second-level cache
@@ -79,32 +80,46 @@ class PoolProblem:
         size = self.image_size[axis]
         return min(max(begin, 0), size), min(max(begin + self.reach(axis, n), 0), size)
 
-    def counts(self, axis, first, n):
-        """Return the taps along an axis that the mean of each of n outputs from `first` counts."""
-        counts = np.full(n, self.size[axis], np.intp)
-        before, after = self.padding[axis] if self.count_include_pad else (0, 0)
-        begin = first * self.stride[axis] - self.padding[axis][0]
-        bounds = -before, self.image_size[axis] + after
-        if self.kind != "mean" or (
-            begin >= bounds[0] and begin + self.reach(axis, n) <= bounds[1]
-        ):
-            return counts
-        begin = np.arange(n, dtype=np.intp) * self.stride[axis] + begin
-        # Taps in front of the first pixel that counts, and in front of the end.
-        skipped, reached = (
-            np.maximum(np.minimum(-((begin - bound) // self.dilation[axis]), counts), 0)
-            for bound in bounds
-        )
-        return reached - skipped
+
+class Layout(NamedTuple):
+    """What is settled for all calls that write some outputs of a problem."""
+
+    axes: object       # (3, 11), as C takes it, as a view
+    kind: int
+    exponent: float
+    across: int
+    fold_rows: bool
+    n_rows: int        # of a task
+    n_taps: int
+    line: int          # values
+    n_tasks: int       # for one image
+    seconds: float     # for one image
+    copies: bool       # whether rows are copied however the images lie
+    scratch: tuple     # bytes for one thread, with rows in place and with copies
 
 
-def run_ends(counts):
-    """Return, for each of some counts, where the run of equal ones that it belongs to ends."""
-    if counts.min() == counts.max():
-        return np.full(len(counts), len(counts), np.intp)
-    changes = np.flatnonzero(counts[1:] != counts[:-1]) + 1
-    bounds = np.append(changes, len(counts))
-    return np.repeat(bounds, np.diff(bounds, prepend=0))
+def lay_out(problem, channels, output_size, first_input=(0, 0, 0), first_output=(0, 0, 0)):
+    """Return the `Layout` for outputs from `first_output` on, and pixels from `first_input` on."""
+    block, row_step = blocks(problem, channels)
+    block = tuple(map(min, block, output_size))
+    fold_rows, across = problem.fold_rows(), problem.across(channels)
+    n_rows = (problem.reach(1, block[1]) - 1) // row_step + 1
+    line = problem.reach(2, block[2]) * channels
+    n_taps = max(*problem.size[:2], problem.size[2] if across == STREAM else 1, 2)
+    line_bytes, row_bytes = line * problem.itemsize, n_rows * line * problem.itemsize
+    address = np.dtype(np.intp).itemsize
+    pieces = (line_bytes, n_rows * address, n_taps * address, line_bytes, line_bytes)
+    return Layout(
+        axes=pool.table(geometry(problem, first_input, first_output, block, row_step)),
+        kind=KINDS.index(problem.kind), exponent=float(problem.p),
+        across=across, fold_rows=fold_rows, n_rows=n_rows, n_taps=n_taps, line=line,
+        n_tasks=prod(-(-size // n) for size, n in zip(output_size, block)),
+        seconds=channels * seconds(problem, output_size),
+        copies=problem.kind.startswith("norm"),
+        scratch=tuple(
+            scratch_bytes(*pieces, row_bytes if has_band else 0, row_bytes if fold_rows else 0)
+            for has_band in (fold_rows or problem.size[0] > 1, True)),
+    )
 
 
 def run(problem, images, first_input, out, first_output, n_threads):
@@ -115,28 +130,20 @@ def run(problem, images, first_input, out, first_output, n_threads):
     """
     images, out = five_axes(images), five_axes(out)
     axis = 3 - problem.rank
-    first_in, first_out = ([0] * axis + [n] + [0] * (2 - axis) for n in (first_input, first_output))
-    channels = images.shape[4]
-    block, row_step = blocks(problem, channels)
-    block = tuple(map(min, block, out.shape[1:4]))
-    fold_rows, across = problem.fold_rows(), problem.across(channels)
-    in_place = not problem.kind.startswith("norm") and rows_are_dense(images)
-    has_bands = fold_rows or not in_place or problem.size[0] > 1
-    n_rows = (problem.reach(1, block[1]) - 1) // row_step + 1
-    line = problem.reach(2, block[2]) * channels
-    work = CALL_SECONDS + len(images) * channels * seconds(problem, out.shape[1:4])
-    n_tasks = len(images) * prod(-(-size // n) for size, n in zip(out.shape[1:4], block))
-    n_threads = min(thread_count(n_threads, work), n_tasks)
-    n_taps = max(*problem.size[:2], problem.size[2] if across == STREAM else 1, 2)
-    counts = [problem.counts(i, first_out[i], out.shape[1 + i]) for i in range(3)]
-    neutral = np.full(line, -np.inf if problem.kind == "max" else 0, problem.dtype)
-    pool.pool(
-        images, out, geometry(problem, first_in, first_out, block, row_step),
-        KINDS.index(problem.kind), float(problem.p), across, fold_rows, in_place,
-        *counts, run_ends(counts[2]) if problem.kind == "mean" else counts[2], neutral,
-        np.empty((n_threads, n_rows + n_taps), np.intp),
-        np.empty((n_threads, 2 * line), problem.dtype),
-        np.empty((n_threads, (1 + fold_rows) * n_rows * line if has_bands else 1), problem.dtype),
+    firsts = ([0] * axis + [n] + [0] * (2 - axis) for n in (first_input, first_output))
+    launch(lay_out(problem, images.shape[4], out.shape[1:4], *firsts), images, out, n_threads)
+
+
+def launch(layout, images, out, n_threads):
+    """Write what a layout was made for to `out`; all arrays have five axes."""
+    n_threads = thread_count(n_threads, CALL_SECONDS + len(images) * layout.seconds)
+    if n_threads > 1:
+        n_threads = min(n_threads, len(images) * layout.n_tasks)
+    in_place = not layout.copies and rows_are_dense(images)
+    POOL[images.dtype.name](
+        images, out, layout.axes, layout.kind, layout.exponent, layout.across,
+        layout.fold_rows, in_place, layout.n_rows, layout.n_taps, layout.line,
+        layout.n_rows * layout.line, np.empty((n_threads, layout.scratch[not in_place]), np.uint8),
     )
 
 
@@ -179,20 +186,24 @@ def unpool(pooled, indices, out, n_threads):
 
 def geometry(problem, first_in, first_out, block, row_step):
     """Return the settings of each axis, for C."""
-    before = [pair[0] for pair in problem.padding]
+    before, after = zip(*problem.padding)
+    is_counted = problem.count_include_pad
+    bounds = [(-low * is_counted, size + high * is_counted)
+              for size, low, high in zip(problem.image_size, before, after)]
     columns = (problem.image_size, problem.size, problem.stride, problem.dilation, before,
-               first_in, first_out, block, (1, row_step, 1))
+               first_in, first_out, block, (1, row_step, 1), *zip(*bounds))
     return np.array(columns, dtype=np.intp).T.copy()
 
 
 def rows_are_dense(images):
     """Whether the pixels of each row are neighbours in memory."""
+    if images.flags.c_contiguous:
+        return True
     *_, width, channels = images.shape
     return ((channels == 1 or images.strides[4] == images.itemsize)
             and (width == 1 or images.strides[3] == channels * images.itemsize))
 
 
-@lru_cache(maxsize=1024)
 def blocks(problem, channels):
     """Return the outputs of a task along each axis, and the pixels between the rows under it.
 

@@ -1,13 +1,15 @@
 """Convolution: check the call, choose an algorithm, allocate, run."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+from operator import is_
+from typing import NamedTuple
 
 import numpy as np
 
 from convlib import _validation as check
-from convlib._algorithms import NAMES, ConvPlan, choose, explain
-from convlib._problem import ConvProblem, five_axes, three
+from convlib._algorithms import NAMES, Algorithm, ConvPlan, choose, explain
+from convlib._native import cpu
+from convlib._problem import WHOLE, ConvProblem, five_axes, three
 from convlib.shapes import output_size, padding_pairs
 
 __all__ = ["ConvPlan", "PackedKernel", "conv", "explain_conv", "pack_kernel"]
@@ -88,26 +90,24 @@ default=None
     array([[4., 4.],
            [4., 4.]])
     """
+    settings = (stride, padding, padding_mode, dilation, groups, activation, algorithm)
     if isinstance(kernel, PackedKernel):
-        given = (bias, stride, padding, padding_mode, dilation, groups, activation, algorithm)
-        _refuse_settings(given)
+        _refuse_settings(bias, *settings)
         return kernel._convolve(images, n_threads, out)
     kernel = check.kernel_array("kernel", kernel)
     rank = kernel.ndim - 2
-    settings = _settings(
-        rank, stride, padding, padding_mode, dilation, groups, activation, algorithm
-    )
+    if not check.are_literals(settings):
+        settings = _settings(rank, *settings)
     images = check.images_array("images", images, rank)
-    problem, way, layout = _plan(images.shape[1:], kernel.shape, images.dtype, settings, False)
+    problem, way, layout, shape = _plan(
+        images.shape[1:], kernel.shape, images.dtype, settings, False, cpu.tier())
     n_threads = check.threads(n_threads)
-    shape = (len(images), *problem.output_size[3 - rank:], problem.out_channels)
     bias = check.bias_vector(bias, problem.out_channels, images.dtype)
-    out = check.output_array(out, shape, images.dtype, images, kernel, bias)
+    out = check.output_array(out, (len(images), *shape), images.dtype, images, kernel, bias)
     kernel = np.ascontiguousarray(kernel, images.dtype)
     if out.size:
         prepared = way.prepare(problem, kernel, bias, n_threads)
-        way.run(
-            problem, layout, prepared, five_axes(images), five_axes(out), (0, 0, 0), n_threads)
+        way.run(problem, layout, prepared, five_axes(images), five_axes(out), WHOLE, n_threads)
     return out
 
 
@@ -159,7 +159,7 @@ def pack_kernel(
     )
     shape = check.image_shape("image_shape", image_shape, kernel.ndim - 2)
     dtype = check.float_dtype(dtype)
-    _, way, _ = _plan(shape, kernel.shape, dtype, settings, True)
+    way = _plan(shape, kernel.shape, dtype, settings, True, cpu.tier()).way
     bias = check.bias_vector(bias, kernel.shape[-1], dtype)
     # Copies: a packed kernel never changes, and the user's arrays stay writeable.
     kernel, bias = np.array(kernel, dtype, order="C"), bias.copy()
@@ -213,7 +213,8 @@ def explain_conv(
     )
     shape = check.image_shape("image_shape", image_shape, rank)
     packed = check.flag("packed", packed)
-    problem, *_ = _plan(shape, kernel_shape, check.float_dtype(dtype), settings, packed)
+    dtype = check.float_dtype(dtype)
+    problem = _plan(shape, kernel_shape, dtype, settings, packed, cpu.tier()).problem
     return explain(problem, settings.algorithm, packed)
 
 
@@ -240,9 +241,10 @@ class PackedKernel:
         self.bias = bias
         self.image_shape = image_shape
         self.algorithm = algorithm
-        self._settings = settings.with_algorithm(algorithm)
-        problem, way, _ = self._plan(image_shape)
-        self._prepared = way.prepare(problem, kernel, bias, None)
+        self._settings = settings._replace(algorithm=algorithm)
+        self._form = (kernel.shape, kernel.dtype, self._settings, True)
+        plan = self._plan(image_shape)
+        self._prepared = plan.way.prepare(plan.problem, kernel, bias, None)
         for array in (kernel, bias):
             array.flags.writeable = False  # the packed copy would not follow
 
@@ -272,32 +274,31 @@ class PackedKernel:
             (*output_size, out_channels).
         """
         shape = check.image_shape("image_shape", image_shape, self.kernel.ndim - 2)
-        problem, *_ = self._plan(shape)
-        return (*problem.output_size[3 - problem.rank:], problem.out_channels)
+        return self._plan(shape).shape
 
     def _plan(self, image_shape):
-        return _plan(image_shape, self.kernel.shape, self.kernel.dtype, self._settings, True)
+        return _plan(image_shape, *self._form, cpu.tier())
 
     def _convolve(self, images, n_threads, out):
         images = check.images_array("images", images, self.kernel.ndim - 2)
         check.same_dtype("images", images, self.kernel.dtype)
         n_threads = check.threads(n_threads)
-        shape = (len(images), *self.output_shape(images.shape[1:]))
-        out = check.output_array(out, shape, images.dtype, images)
+        problem, way, layout, shape = self._plan(images.shape[1:])
+        out = check.output_array(out, (len(images), *shape), images.dtype, images)
         if out.size:
-            self._run(images, out, 0, n_threads)
+            images, out5 = five_axes(images), five_axes(out)
+            way.run(problem, layout, self._prepared, images, out5, WHOLE, n_threads)
         return out
 
     def _run(self, images, out, first, n_threads):
         """Write rows `first` and on of the result to `out`; images and `out` are trusted."""
-        problem, way, layout = self._plan(images.shape[1:])
+        problem, way, layout, _ = self._plan(images.shape[1:])
         start = (0,) * (3 - problem.rank) + (first,) + (0,) * (problem.rank - 1)
         images, out = five_axes(images), five_axes(out)
         way.run(problem, layout, self._prepared, images, out, start, n_threads)
 
 
-@dataclass(frozen=True)
-class _Settings:
+class _Settings(NamedTuple):
     """The checked settings of a call, one value per axis."""
 
     stride: tuple
@@ -307,12 +308,6 @@ class _Settings:
     groups: int
     activation: str | None
     algorithm: str
-
-    def with_algorithm(self, name):
-        """Return these settings with the algorithm called `name`."""
-        values = (self.stride, self.padding, self.padding_mode, self.dilation, self.groups,
-                  self.activation, name)
-        return self if name == self.algorithm else _Settings(*values)
 
 
 def _settings(rank, stride, padding, padding_mode, dilation, groups, activation, algorithm):
@@ -327,22 +322,39 @@ def _settings(rank, stride, padding, padding_mode, dilation, groups, activation,
     )
 
 
-def _refuse_settings(given):
+_DEFAULTS = (None, 1, 0, "constant", 1, 1, None, "auto")
+
+
+def _refuse_settings(*given):
     """Refuse what a packed kernel has already settled."""
-    names = ("bias", "stride", "padding", "padding_mode", "dilation", "groups", "activation",
-             "algorithm")
-    defaults = (None, 1, 0, "constant", 1, 1, None, "auto")
-    for name, value, default in zip(names, given, defaults):
+    if all(map(is_, given, _DEFAULTS)):
+        return
+    for name, value, default in zip(("bias", *_Settings._fields), given, _DEFAULTS):
         if value is not default and not (isinstance(value, str) and value == default):
             raise ValueError(f"{name} was settled by pack_kernel and cannot be given again")
 
 
+class _Plan(NamedTuple):
+    """What is settled for all calls of a kind."""
+
+    problem: ConvProblem
+    way: Algorithm
+    layout: object    # the way's own
+    shape: tuple      # of the result for one image
+
+
 @lru_cache(maxsize=1024)
-def _plan(image_shape, kernel_shape, dtype, settings, packed):
-    """Return problem, algorithm and layout of a call, for which alone they are settled."""
+def _plan(image_shape, kernel_shape, dtype, settings, packed, tier):
+    """Return the `_Plan` of a call; here alone is it settled what runs.
+
+    The settings are checked ones, or still as the user wrote them if they are literals: then
+    they are checked in the first of many equal calls. What fails is not remembered. Layouts are
+    made for the tier in use.
+    """
     *size, in_channels = image_shape
     *kernel_size, group_size, out_channels = kernel_shape
     size, kernel_size = tuple(size), tuple(kernel_size)
+    settings = _settings(len(size), *settings)
     check.groups_fit(in_channels, group_size, out_channels, settings.groups)
     window = {"stride": settings.stride, "padding": settings.padding,
               "dilation": settings.dilation}
@@ -357,4 +369,4 @@ def _plan(image_shape, kernel_shape, dtype, settings, packed):
         activation=settings.activation, output_size=three(outputs, 1), dtype=dtype.name,
     )
     way = choose(problem, settings.algorithm, packed)
-    return problem, way, way.layout(problem)
+    return _Plan(problem, way, way.layout(problem), (*outputs, out_channels))

@@ -2,13 +2,15 @@
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from convlib import _validation as check
-from convlib._problem import three
+from convlib._native import cpu
+from convlib._problem import five_axes, three
 from convlib.ops._statistics import CODES, GlobalState
-from convlib.ops._windows import PoolProblem, run, run_indices, unpool
+from convlib.ops._windows import Layout, PoolProblem, launch, lay_out, run_indices, unpool
 from convlib.shapes import output_size, padding_pairs
 
 __all__ = ["average_pool", "global_pool", "lp_pool", "max_pool", "max_unpool"]
@@ -91,16 +93,16 @@ def max_pool(
            [13., 15.]])
     """
     return_indices = check.flag("return_indices", return_indices)
-    images, problem = _checked(images, size, stride, padding, dilation, ceil_mode, "max")
+    images, plan = _checked(images, size, stride, padding, dilation, ceil_mode, "max")
     if not return_indices:
-        return _pooled(images, problem, n_threads, out)
+        return _pooled(images, plan, n_threads, out)
     n_threads = check.threads(n_threads)
-    shape = _output_shape(images, problem)
+    shape = (len(images), *plan.shape)
     out = check.output_array(out, shape, images.dtype, images)
     check.countable(shape, np.int64)
     indices = np.empty(shape, np.int64)
     if out.size:
-        run_indices(problem, images, out, indices, n_threads)
+        run_indices(plan.problem, images, out, indices, n_threads)
     return out, indices
 
 
@@ -151,8 +153,8 @@ def average_pool(
     """
     include = check.flag("count_include_pad", count_include_pad)
     settings = (size, stride, padding, dilation, ceil_mode)
-    images, problem = _checked(images, *settings, "mean", count_include_pad=include)
-    return _pooled(images, problem, n_threads, out)
+    images, plan = _checked(images, *settings, "mean", count_include_pad=include)
+    return _pooled(images, plan, n_threads, out)
 
 
 def lp_pool(
@@ -209,8 +211,8 @@ def lp_pool(
     """
     p = check.positive_number("p", p)
     kind = {1: "norm_1", 2: "norm_2"}.get(p, "norm")
-    images, problem = _checked(images, size, stride, padding, dilation, ceil_mode, kind, p=p)
-    return _pooled(images, problem, n_threads, out)
+    images, plan = _checked(images, size, stride, padding, dilation, ceil_mode, kind, p)
+    return _pooled(images, plan, n_threads, out)
 
 
 def global_pool(images, kind, keepdims=False, *, n_threads=None):
@@ -333,29 +335,64 @@ def window_problem(kind, image_size, size, stride, dtype):
     """Return the problem of pooling without padding; 'lp' is the 2-norm. All is trusted."""
     kind, p = ("norm_2", 2.0) if kind == "lp" else (kind, 1.0)
     ones = (1,) * len(size)
-    arguments = tuple(image_size), np.dtype(dtype).name, tuple(size), tuple(stride)
-    return _problem(*arguments, "valid", ones, False, kind, p=p)
+    settings = _Settings(tuple(size), tuple(stride), "valid", ones, False)
+    return _problem(tuple(image_size), np.dtype(dtype).name, settings, kind, p, True)
 
 
-def _checked(images, size, stride, padding, dilation, ceil_mode, kind, **more):
-    """Return the images and the problem of a call."""
-    images = check.batch_array("images", images)
-    rank = images.ndim - 2
+class _Settings(NamedTuple):
+    """The checked settings of a call, one value per axis."""
+
+    size: tuple
+    stride: tuple
+    padding: tuple | str
+    dilation: tuple
+    ceil_mode: bool
+
+
+class _Plan(NamedTuple):
+    """What is settled for all calls of a kind."""
+
+    problem: PoolProblem
+    layout: Layout
+    shape: tuple    # of the result for one image
+
+
+def _settings(rank, size, stride, padding, dilation, ceil_mode):
     size = check.axis_ints("size", size, rank, 1)
-    settings = (
+    return _Settings(
         size, size if stride is None else check.axis_ints("stride", stride, rank, 1),
         check.padding_spec(padding, rank), check.axis_ints("dilation", dilation, rank, 1),
-        check.flag("ceil_mode", ceil_mode),
+        ceil_mode,
     )
-    return images, _problem(images.shape[1:-1], images.dtype.name, *settings, kind, **more)
+
+
+def _checked(
+    images, size, stride, padding, dilation, ceil_mode, kind, p=1.0, count_include_pad=True
+):
+    """Return the images and the plan of a call."""
+    images = check.batch_array("images", images)
+    ceil_mode = check.flag("ceil_mode", ceil_mode)
+    settings = (size, stride, padding, dilation)
+    if not check.are_literals(settings):
+        settings = _settings(images.ndim - 2, *settings, ceil_mode)[:-1]
+    return images, _plan(
+        images.shape[1:], images.dtype, settings, ceil_mode, kind, p, count_include_pad,
+        cpu.tier())
 
 
 @lru_cache(maxsize=1024)
-def _problem(
-    image_size, dtype, size, stride, padding, dilation, ceil_mode, kind, p=1.0,
-    count_include_pad=True,
-):
-    """Return the checked problem; a pure function of shapes and settings."""
+def _plan(image_shape, dtype, settings, ceil_mode, kind, p, count_include_pad, tier):
+    """Return the `_Plan` of a call, as that of `conv` does."""
+    *image_size, channels = image_shape
+    settings = _settings(len(image_size), *settings, ceil_mode)
+    problem = _problem(tuple(image_size), dtype.name, settings, kind, p, count_include_pad)
+    layout = lay_out(problem, channels, problem.output_size)
+    return _Plan(problem, layout, (*problem.output_size[3 - problem.rank:], channels))
+
+
+def _problem(image_size, dtype, settings, kind, p, count_include_pad):
+    """Return the checked problem."""
+    size, stride, padding, dilation, ceil_mode = settings
     window = {"stride": stride, "padding": padding, "dilation": dilation}
     outputs = output_size(image_size, size, **window, ceil_mode=ceil_mode)
     pads = padding_pairs(image_size, size, **window)
@@ -370,14 +407,10 @@ def _problem(
     )
 
 
-def _output_shape(images, problem):
-    return (len(images), *problem.output_size[3 - problem.rank:], images.shape[-1])
-
-
-def _pooled(images, problem, n_threads, out):
+def _pooled(images, plan, n_threads, out):
     """Return the pooled images."""
     n_threads = check.threads(n_threads)
-    out = check.output_array(out, _output_shape(images, problem), images.dtype, images)
+    out = check.output_array(out, (len(images), *plan.shape), images.dtype, images)
     if out.size:
-        run(problem, images, 0, out, 0, n_threads)
+        launch(plan.layout, five_axes(images), five_axes(out), n_threads)
     return out

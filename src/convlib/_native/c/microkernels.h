@@ -55,12 +55,12 @@ typedef struct {
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
 
     /* winograd.h: lines[3] tell how each axis is transformed. The samples of a tile, n_vectors
-     * vectors of channels each, lie at the addresses x; their values at point p go to
-     * y + p * y_step. The same for the taps of a kernel, `offset` behind the addresses. */
+     * vectors of channels each, lie `offset` behind the addresses x; their values at point p go to
+     * y + p * y_step. The same for the taps of a kernel. */
     void (*winograd_samples_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
-                                 float *y, ptrdiff_t y_step);
+                                 ptrdiff_t offset, float *y, ptrdiff_t y_step);
     void (*winograd_samples_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
-                                 double *y, ptrdiff_t y_step);
+                                 ptrdiff_t offset, double *y, ptrdiff_t y_step);
     void (*winograd_taps_f32)(const int *lines, ptrdiff_t n_vectors, const float *const *x,
                               ptrdiff_t offset, float *y, ptrdiff_t y_step);
     void (*winograd_taps_f64)(const int *lines, ptrdiff_t n_vectors, const double *const *x,
@@ -74,23 +74,24 @@ typedef struct {
                                  ptrdiff_t offset, const double *bias, int activation, double *out,
                                  const ptrdiff_t *out_steps);
 
-    /* stencil.h: out[i] = rows[0][i] combined with rows[1][i] and so on, in this order. `out` may
-     * be the first of the rows; others may overlap it if they begin at higher addresses. */
+    /* stencil.h: out[i] = rows[0][i] combined with rows[1][i] and so on, in this order; a sum
+     * divided by `divisor`, at most 2^24. `out` may be the first of the rows; others may overlap
+     * it if they begin at higher addresses. */
     void (*reduce_f32)(int reduction, ptrdiff_t n_rows, const float *const *rows, ptrdiff_t n,
-                       float *out);
+                       int64_t divisor, float *out);
     void (*reduce_f64)(int reduction, ptrdiff_t n_rows, const double *const *rows, ptrdiff_t n,
-                       double *out);
+                       int64_t divisor, double *out);
 
     /* out[i][c] = the values rows[j][offset + i * pixel_step + k * tap_step + c] combined, in the
-     * order of rows j and then taps k; for at least one vector of channels c. */
+     * order of rows j and then taps k, and divided; for at least one vector of channels c. */
     void (*reduce_windows_f32)(int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,
                                ptrdiff_t tap_step, ptrdiff_t n_pixels, ptrdiff_t pixel_step,
                                ptrdiff_t channels, const float *const *rows, ptrdiff_t offset,
-                               float *out);
+                               int64_t divisor, float *out);
     void (*reduce_windows_f64)(int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,
                                ptrdiff_t tap_step, ptrdiff_t n_pixels, ptrdiff_t pixel_step,
                                ptrdiff_t channels, const double *const *rows, ptrdiff_t offset,
-                               double *out);
+                               int64_t divisor, double *out);
 
     /* out[i][c] = x[i * pixel_step + c]. */
     void (*pick_pixels_f32)(ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,

@@ -21,8 +21,28 @@ INLINE VEC NAME(combine)(const int reduction, VEC a, VEC b)
     return NAME(blend)(b == b, larger, b);
 }
 
+/* Sums divided while they are in registers: by powers of two, and by one, as a product. */
+typedef struct {
+    REAL divisor, inverse;
+    int is_exact;
+} NAME(quotient);
+
+INLINE NAME(quotient) NAME(quotient_of)(int64_t divisor)
+{
+    NAME(quotient) by = {(REAL)divisor, 1 / (REAL)divisor, (divisor & (divisor - 1)) == 0};
+    return by;
+}
+
+INLINE VEC NAME(divided)(const int reduction, VEC total, NAME(quotient) by)
+{
+    if (reduction == REDUCE_MAX)
+        return total;
+    return by.is_exact ? total * NAME(splat)(by.inverse) : total / NAME(splat)(by.divisor);
+}
+
 INLINE void NAME(reduce_vectors)(const int reduction, const int n_vectors, ptrdiff_t n_rows,
-                                 const REAL *const *rows, ptrdiff_t i, REAL *out)
+                                 const REAL *const *rows, ptrdiff_t i, NAME(quotient) by,
+                                 REAL *out)
 {
     VEC total[4];
     UNROLL
@@ -35,21 +55,23 @@ INLINE void NAME(reduce_vectors)(const int reduction, const int n_vectors, ptrdi
     }
     UNROLL
     for (int j = 0; j < n_vectors; j++)
-        NAME(store)(out + i + j * LANES, total[j]);
+        NAME(store)(out + i + j * LANES, NAME(divided)(reduction, total[j], by));
 }
 
 INLINE void NAME(reduce_rows)(const int reduction, const ptrdiff_t n_rows,
-                              const REAL *const *rows, ptrdiff_t n, REAL *out)
+                              const REAL *const *rows, ptrdiff_t n, NAME(quotient) by, REAL *out)
 {
     ptrdiff_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES)
-        NAME(reduce_vectors)(reduction, 4, n_rows, rows, i, out);
+        NAME(reduce_vectors)(reduction, 4, n_rows, rows, i, by, out);
     for (; i + LANES <= n; i += LANES)
-        NAME(reduce_vectors)(reduction, 1, n_rows, rows, i, out);
+        NAME(reduce_vectors)(reduction, 1, n_rows, rows, i, by, out);
     for (; i < n; i++) {
         REAL total = rows[0][i];
         for (ptrdiff_t row = 1; row < n_rows; row++)
             total = COMBINE(total, rows[row][i]);
+        if (reduction == REDUCE_SUM)
+            total = by.is_exact ? total * by.inverse : total / by.divisor;
         out[i] = total;
     }
 }
@@ -58,15 +80,16 @@ INLINE void NAME(reduce_rows)(const int reduction, const ptrdiff_t n_rows,
  * read: `out` may be any of the rows, if the others lie at higher addresses. */
 #define REDUCE_ROWS(reduction)                                                                    \
     if (n_rows == 2)                                                                              \
-        NAME(reduce_rows)(reduction, 2, rows, n, out);                                            \
+        NAME(reduce_rows)(reduction, 2, rows, n, by, out);                                        \
     else if (n_rows == 3)                                                                         \
-        NAME(reduce_rows)(reduction, 3, rows, n, out);                                            \
+        NAME(reduce_rows)(reduction, 3, rows, n, by, out);                                        \
     else                                                                                          \
-        NAME(reduce_rows)(reduction, n_rows, rows, n, out);
+        NAME(reduce_rows)(reduction, n_rows, rows, n, by, out);
 
 static void NAME(reduce)(int reduction, ptrdiff_t n_rows, const REAL *const *rows, ptrdiff_t n,
-                         REAL *out)
+                         int64_t divisor, REAL *out)
 {
+    const NAME(quotient) by = NAME(quotient_of)(divisor);
     if (reduction == REDUCE_MAX) {
         REDUCE_ROWS(REDUCE_MAX)
     } else {
@@ -78,7 +101,7 @@ static void NAME(reduce)(int reduction, ptrdiff_t n_rows, const REAL *const *row
 
 INLINE void NAME(reduce_window)(const int reduction, const int n_vectors, ptrdiff_t n_rows,
                                 ptrdiff_t n_taps, ptrdiff_t tap_step, const REAL *const *rows,
-                                ptrdiff_t offset, REAL *out)
+                                ptrdiff_t offset, NAME(quotient) by, REAL *out)
 {
     VEC total[4];
     UNROLL
@@ -96,21 +119,23 @@ INLINE void NAME(reduce_window)(const int reduction, const int n_vectors, ptrdif
     }
     UNROLL
     for (int j = 0; j < n_vectors; j++)
-        NAME(store)(out + j * LANES, total[j]);
+        NAME(store)(out + j * LANES, NAME(divided)(reduction, total[j], by));
 }
 
-INLINE void NAME(reduce_pixels)(const int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,
-                                ptrdiff_t tap_step, ptrdiff_t n_pixels, ptrdiff_t pixel_step,
-                                ptrdiff_t channels, const REAL *const *rows, ptrdiff_t offset,
-                                REAL *out)
+INLINE void NAME(reduce_pixels)(const int reduction, const ptrdiff_t n_rows,
+                                const ptrdiff_t n_taps, ptrdiff_t tap_step, ptrdiff_t n_pixels,
+                                ptrdiff_t pixel_step, ptrdiff_t channels, const REAL *const *rows,
+                                ptrdiff_t offset, NAME(quotient) by, REAL *out)
 {
     for (ptrdiff_t i = 0; i < n_pixels; i++) {
         ptrdiff_t c = 0;
         for (; c + 4 * LANES <= channels; c += 4 * LANES)
-            NAME(reduce_window)(reduction, 4, n_rows, n_taps, tap_step, rows, offset + c, out + c);
+            NAME(reduce_window)(reduction, 4, n_rows, n_taps, tap_step, rows, offset + c, by,
+                                out + c);
         while (c < channels) { /* the last vector overlaps the one before */
             c = c + LANES <= channels ? c : channels - LANES;
-            NAME(reduce_window)(reduction, 1, n_rows, n_taps, tap_step, rows, offset + c, out + c);
+            NAME(reduce_window)(reduction, 1, n_rows, n_taps, tap_step, rows, offset + c, by,
+                                out + c);
             c += LANES;
         }
         offset += pixel_step;
@@ -118,18 +143,33 @@ INLINE void NAME(reduce_pixels)(const int reduction, ptrdiff_t n_rows, ptrdiff_t
     }
 }
 
+/* The usual windows have loops of known length. */
+#define REDUCE_PIXELS(reduction, n_rows, n_taps)                                                  \
+    NAME(reduce_pixels)(reduction, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels, rows, \
+                        offset, by, out)
+#define REDUCE_WINDOWS(reduction)                                                                 \
+    if (n_rows == 2 && n_taps == 2)                                                               \
+        REDUCE_PIXELS(reduction, 2, 2);                                                           \
+    else if (n_rows == 3 && n_taps == 3)                                                          \
+        REDUCE_PIXELS(reduction, 3, 3);                                                           \
+    else                                                                                          \
+        REDUCE_PIXELS(reduction, n_rows, n_taps);
+
 static void NAME(reduce_windows)(int reduction, ptrdiff_t n_rows, ptrdiff_t n_taps,
                                  ptrdiff_t tap_step, ptrdiff_t n_pixels, ptrdiff_t pixel_step,
                                  ptrdiff_t channels, const REAL *const *rows, ptrdiff_t offset,
-                                 REAL *out)
+                                 int64_t divisor, REAL *out)
 {
-    if (reduction == REDUCE_MAX)
-        NAME(reduce_pixels)(REDUCE_MAX, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels,
-                            rows, offset, out);
-    else
-        NAME(reduce_pixels)(REDUCE_SUM, n_rows, n_taps, tap_step, n_pixels, pixel_step, channels,
-                            rows, offset, out);
+    const NAME(quotient) by = NAME(quotient_of)(divisor);
+    if (reduction == REDUCE_MAX) {
+        REDUCE_WINDOWS(REDUCE_MAX)
+    } else {
+        REDUCE_WINDOWS(REDUCE_SUM)
+    }
 }
+
+#undef REDUCE_WINDOWS
+#undef REDUCE_PIXELS
 
 static void NAME(pick_pixels)(ptrdiff_t n_pixels, ptrdiff_t pixel_step, ptrdiff_t channels,
                               const REAL *x, REAL *out)

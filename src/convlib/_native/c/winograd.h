@@ -21,7 +21,7 @@
 static const int line_points[] = {1, 4, 6, 9}; /* and as many samples */
 static const int line_taps[] = {1, 3, 3, 3};
 static const int line_outputs[] = {1, 2, 4, 4};
-enum { LINES_MAX = 4 * 9 * 9, OUTPUTS_MAX = 2 * 4 * 4 }; /* of a tile */
+enum { TILE_MAX = 4 * 9 * 9, OUTPUTS_MAX = 2 * 4 * 4 };
 #endif
 
 #define A ((REAL)5 / 8)
@@ -150,93 +150,121 @@ INLINE void NAME(line_of_outputs)(int line, const VEC *x, VEC *y)
 #undef C
 
 typedef void (*NAME(line_function))(int line, const VEC *x, VEC *y);
+typedef void (*NAME(plane_function))(const int *lines, const REAL *const *x, ptrdiff_t x_step,
+                                     ptrdiff_t offset, REAL *y, ptrdiff_t y_step);
 
-/* A tile of values becomes values at y, y_step apart; n and m tell how many, by kind of line. The
- * value (i, j, k) of the tile lies `offset` behind the address x[((i * n1 + j) * n2 + k) * x_step].
- * The last axis goes first. */
-INLINE void NAME(transform_lines)(const NAME(line_function) transform, const int *n, const int *m,
-                                  const int *lines, const REAL *const *x, ptrdiff_t x_step,
-                                  ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
+/* A plane of lines becomes values at y, y_step apart; n and m tell how many, by kind of line. The
+ * value (i, j) lies `offset` behind the address x[(i * n2 + j) * x_step]. */
+INLINE void NAME(transform_plane)(const NAME(line_function) transform, const int *n, const int *m,
+                                  const int down, const int right, const REAL *const *x,
+                                  ptrdiff_t x_step, ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
-    VEC across[LINES_MAX], down[LINES_MAX], from[9], to[9];
-    const int n0 = n[lines[0]], n1 = n[lines[1]], n2 = n[lines[2]];
-    const int m0 = m[lines[0]], m1 = m[lines[1]], m2 = m[lines[2]];
-    for (int row = 0; row < n0 * n1; row++, x += n2 * x_step) {
-        for (int k = 0; k < n2; k++)
-            from[k] = NAME(load)(x[k * x_step] + offset);
-        transform(lines[2], from, across + row * m2);
+    VEC rows[9 * 9], from[9], to[9];
+    const int n1 = n[down], n2 = n[right], m1 = m[down], m2 = m[right];
+    UNROLL
+    for (int i = 0; i < n1; i++) {
+        UNROLL
+        for (int j = 0; j < n2; j++)
+            from[j] = NAME(load)(x[(i * n2 + j) * x_step] + offset);
+        transform(right, from, rows + i * m2);
     }
-    for (int i = 0; i < n0; i++)
-        for (int k = 0; k < m2; k++) {
-            for (int j = 0; j < n1; j++)
-                from[j] = across[(i * n1 + j) * m2 + k];
-            transform(lines[1], from, to);
-            for (int j = 0; j < m1; j++)
-                down[(i * m1 + j) * m2 + k] = to[j];
-        }
-    for (int column = 0; column < m1 * m2; column++) {
-        for (int i = 0; i < n0; i++)
-            from[i] = down[i * m1 * m2 + column];
-        transform(lines[0], from, to);
-        for (int i = 0; i < m0; i++)
-            NAME(store)(y + (i * m1 * m2 + column) * y_step, to[i]);
+    UNROLL
+    for (int j = 0; j < m2; j++) {
+        UNROLL
+        for (int i = 0; i < n1; i++)
+            from[i] = rows[i * m2 + j];
+        transform(down, from, to);
+        UNROLL
+        for (int i = 0; i < m1; i++)
+            NAME(store)(y + (i * m2 + j) * y_step, to[i]);
     }
 }
 
-/* The same for one plane of lines of one kind, known when this is compiled: the tile stays in
- * registers, as far as there are any. */
-INLINE void NAME(transform_plane)(const NAME(line_function) transform, const int n, const int m,
-                                  const int line, const REAL *const *x, ptrdiff_t x_step,
-                                  ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
+/* Each kind of plane is compiled for itself and stays in registers, as far as there are any. */
+#define PLANE(down, right)                                                                        \
+    if (lines[1] == down && lines[2] == right) {                                                  \
+        NAME(transform_plane)(transform, n, m, down, right, x, x_step, offset, y, y_step);        \
+        return;                                                                                   \
+    }
+INLINE void NAME(transform_any_plane)(const NAME(line_function) transform, const int *n,
+                                      const int *m, const int *lines, const REAL *const *x,
+                                      ptrdiff_t x_step, ptrdiff_t offset, REAL *y,
+                                      ptrdiff_t y_step)
 {
-    VEC across[6 * 6], from[6], to[6];
-    UNROLL
-    for (int i = 0; i < n; i++) {
-        UNROLL
-        for (int j = 0; j < n; j++)
-            from[j] = NAME(load)(x[(i * n + j) * x_step] + offset);
-        transform(line, from, across + i * m);
-    }
-    UNROLL
-    for (int k = 0; k < m; k++) {
-        UNROLL
-        for (int i = 0; i < n; i++)
-            from[i] = across[i * m + k];
-        transform(line, from, to);
-        UNROLL
-        for (int i = 0; i < m; i++)
-            NAME(store)(y + (i * m + k) * y_step, to[i]);
-    }
+    PLANE(LINE_FOUR, LINE_FOUR)
+    PLANE(LINE_TWO, LINE_TWO)
+    PLANE(LINE_STRIDED, LINE_STRIDED)
+    PLANE(LINE_ONE, LINE_ONE)
+    PLANE(LINE_ONE, LINE_TWO)
+    PLANE(LINE_ONE, LINE_FOUR)
+    PLANE(LINE_ONE, LINE_STRIDED)
+    PLANE(LINE_TWO, LINE_ONE)
+    PLANE(LINE_FOUR, LINE_ONE)
+    PLANE(LINE_STRIDED, LINE_ONE)
+}
+#undef PLANE
+
+static void NAME(plane_of_samples)(const int *lines, const REAL *const *x, ptrdiff_t x_step,
+                                   ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
+{
+    NAME(transform_any_plane)(NAME(line_of_samples), line_points, line_points, lines, x, x_step,
+                              offset, y, y_step);
 }
 
-INLINE void NAME(transform_tile)(const NAME(line_function) transform, const int *n, const int *m,
-                                 const int *lines, const REAL *const *x, ptrdiff_t x_step,
+static void NAME(plane_of_taps)(const int *lines, const REAL *const *x, ptrdiff_t x_step,
+                                ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
+{
+    NAME(transform_any_plane)(NAME(line_of_taps), line_taps, line_points, lines, x, x_step,
+                              offset, y, y_step);
+}
+
+static void NAME(plane_of_outputs)(const int *lines, const REAL *const *x, ptrdiff_t x_step,
+                                   ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
+{
+    NAME(transform_any_plane)(NAME(line_of_outputs), line_points, line_outputs, lines, x, x_step,
+                              offset, y, y_step);
+}
+
+/* A tile is a plane, or several, and then its columns are transformed too. A plane of two kinds of
+ * lines is rows as planes, and columns. */
+INLINE void NAME(transform_tile)(const NAME(plane_function) transform_plane,
+                                 const NAME(line_function) transform, const int *n, const int *m,
+                                 const int *axes, const REAL *const *x, ptrdiff_t x_step,
                                  ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
-    const int line = lines[0] == LINE_ONE && lines[1] == lines[2] ? lines[1] : LINE_ONE;
-    if (line == LINE_FOUR)
-        NAME(transform_plane)(transform, n[LINE_FOUR], m[LINE_FOUR], LINE_FOUR, x, x_step, offset,
-                              y, y_step);
-    else if (line == LINE_TWO)
-        NAME(transform_plane)(transform, n[LINE_TWO], m[LINE_TWO], LINE_TWO, x, x_step, offset, y,
-                              y_step);
-    else
-        NAME(transform_lines)(transform, n, m, lines, x, x_step, offset, y, y_step);
+    const int is_mixed = axes[1] != axes[2] && axes[1] != LINE_ONE && axes[2] != LINE_ONE;
+    const int lines[] = {is_mixed ? axes[1] : axes[0], is_mixed ? LINE_ONE : axes[1], axes[2]};
+    VEC planes[TILE_MAX], from[9], to[9];
+    const int size = n[lines[1]] * n[lines[2]], n_columns = m[lines[1]] * m[lines[2]];
+    if (lines[0] == LINE_ONE) {
+        transform_plane(lines, x, x_step, offset, y, y_step);
+        return;
+    }
+    for (int i = 0; i < n[lines[0]]; i++)
+        transform_plane(lines, x + i * size * x_step, x_step, offset,
+                        (REAL *)(planes + i * n_columns), LANES);
+    for (int j = 0; j < n_columns; j++) {
+        for (int i = 0; i < n[lines[0]]; i++)
+            from[i] = planes[i * n_columns + j];
+        transform(lines[0], from, to);
+        for (int i = 0; i < m[lines[0]]; i++)
+            NAME(store)(y + (i * n_columns + j) * y_step, to[i]);
+    }
 }
 
 static void NAME(winograd_samples)(const int *lines, ptrdiff_t n_vectors, const REAL *const *x,
-                                   REAL *y, ptrdiff_t y_step)
+                                   ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
     for (ptrdiff_t i = 0; i < n_vectors; i++)
-        NAME(transform_tile)(NAME(line_of_samples), line_points, line_points, lines, x, 1,
-                             i * LANES, y + i * LANES, y_step);
+        NAME(transform_tile)(NAME(plane_of_samples), NAME(line_of_samples), line_points, line_points, lines, x, 1,
+                             offset + i * LANES, y + i * LANES, y_step);
 }
 
 static void NAME(winograd_taps)(const int *lines, ptrdiff_t n_vectors, const REAL *const *x,
                                 ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
     for (ptrdiff_t i = 0; i < n_vectors; i++)
-        NAME(transform_tile)(NAME(line_of_taps), line_taps, line_points, lines, x, 1,
+        NAME(transform_tile)(NAME(plane_of_taps), NAME(line_of_taps), line_taps, line_points, lines, x, 1,
                              offset + i * LANES, y + i * LANES, y_step);
 }
 
@@ -246,7 +274,7 @@ static void NAME(winograd_outputs)(const int *lines, const REAL *const *x, ptrdi
 {
     VEC tile[OUTPUTS_MAX];
     const VEC *value = tile, addend = NAME(load)(bias);
-    NAME(transform_tile)(NAME(line_of_outputs), line_points, line_outputs, lines, x, x_step, offset,
+    NAME(transform_tile)(NAME(plane_of_outputs), NAME(line_of_outputs), line_points, line_outputs, lines, x, x_step, offset,
                          (REAL *)tile, LANES);
     for (int i = 0; i < line_outputs[lines[0]]; i++)
         for (int j = 0; j < line_outputs[lines[1]]; j++)
