@@ -78,9 +78,14 @@ def work(problem, packed):
     return tile_work(problem, choose_tile(problem), packed)
 
 
-@lru_cache(maxsize=1024)
 def choose_tile(problem):
     """Return the `Tile` that is predicted to be the fastest, None if none is possible."""
+    return fastest_tile(problem, lanes(problem.dtype))
+
+
+@lru_cache(maxsize=1024)
+def fastest_tile(problem, width):
+    """Return the choice for vectors of `width` values."""
     tiles = [tile for tile in possible_tiles(problem) if is_small(problem, tile)]
     if not tiles:
         return None
