@@ -5,9 +5,12 @@ panels          kernels packed for the product
 product.pxd     tiles of gathered rows times panels, shared by the feeders
 conv_pointwise  feeder: pixels are the rows
 conv_igemm      feeder: windows of a padded band are the rows
+conv_fft        feeder: spectra of tiles are the rows, weights have spectra too
+conv_fft_pixels the same for few channels, without a product of rows
 conv_direct     plain loops, any problem
 geometry.pxd    what these three are told of each axis
 band.pxd        the padded input under a block of outputs, copied
+tile.pxd        tiles on a lattice of the whole image, and what they need of it
 border.pxd      which pixel stands outside the image; copies rows with their padding
 contrast        inner products with windows that are normalised
 patches         im2col and its adjoint

@@ -77,7 +77,7 @@ def n_tiles(out, const intp_t[:, ::1] tiling):
 
 def prepare(
     const real[:, :, :, ::1] kernel,   # (height, width, in_channels of a group, out_channels)
-    real[:, :, ::1] spectra,           # (groups, frequencies, values): panels of (channels, 2 * lanes)
+    real[:, :, ::1] spectra,           # (groups, frequencies, panels x channels x 2 * lanes)
     intp_t height,
     intp_t length,
     const real[::1] down,              # twiddles of height
@@ -93,13 +93,16 @@ def prepare(
                                  kernel.shape[3] // groups, 1, lanes)
         intp_t task, rest
         intp_t thread = 0
+        uint64_t mode = 0
 
     with nogil, parallel(num_threads=<int> rooms.shape[0]):
+        mode = flush_denormals()
         thread = thread_id()
         for task in prange(groups * shape.pairs_out * shape.group_size, schedule="dynamic"):
             rest = task // shape.group_size
             prepare_channel(mk, &shape, kernel, spectra, down, across, rest // shape.pairs_out,
                             rest % shape.pairs_out, task % shape.group_size, &rooms[thread, 0])
+        restore_denormals(mode)
 
 
 cdef inline void prepare_channel(
@@ -117,6 +120,8 @@ cdef inline void prepare_channel(
         intp_t shift = shape.lanes if last == 2 * pair else 0
         intp_t i, j, o
         real scale = <real> (0.25 / (shape.height * shape.length))
+        intp_t n_values = spectra.shape[0] * spectra.shape[1] * spectra.shape[2]
+        bint is_large = n_values * <intp_t> sizeof(real) > STREAMED_BYTES
         real* tile = room
         const real* weights
 
@@ -131,7 +136,7 @@ cdef inline void prepare_channel(
         mk, shape, kernel.shape[0], tile, shape.length * width, width, &down[0], &across[0], room,
         &spectra[group, 0, (2 * pair * shape.group_size + channel) * width],
         &spectra[group, 0, (last * shape.group_size + channel) * width], spectra.shape[2],
-        spectra.shape[0] * spectra.shape[1] * spectra.shape[2] * <intp_t> sizeof(real) > STREAMED_BYTES,
+        is_large,
     )
 
 
@@ -140,7 +145,7 @@ def conv(
     const real[:, :, ::1] spectra,       # see prepare
     intp_t group_size,                   # input channels of a group
     const real[:, ::1] bias,             # (groups, whole pairs of vectors of outputs)
-    real[:, :, :, :, ::1] out,           # (n_images, out_depth, out_height, out_width, out_channels)
+    real[:, :, :, :, ::1] out,           # (n_images, depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] tiling,         # (2, 7), see tile.pxd
     intp_t height,                       # of a tile
     intp_t length,
@@ -239,10 +244,10 @@ cdef inline void transform(
 ) noexcept nogil:
     if real is float32_t:
         mk.fft_channels_f32(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
-                              across, room, first, second, step, is_streamed)
+                            across, room, first, second, step, is_streamed)
     else:
         mk.fft_channels_f64(shape.height, shape.length, n_rows, x, row_step, pixel_step, down,
-                              across, room, first, second, step, is_streamed)
+                            across, room, first, second, step, is_streamed)
 
 
 cdef inline void multiply(

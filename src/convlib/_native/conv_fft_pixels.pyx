@@ -47,6 +47,7 @@ def prepare(
         intp_t groups = spectra.shape[0]
         intp_t task
         intp_t thread = 0
+        uint64_t mode = 0
         shape_t shape
 
     shape.height = height
@@ -57,10 +58,12 @@ def prepare(
     shape.group_size = kernel.shape[2]
     shape.group_out = kernel.shape[3] // groups
     with nogil, parallel(num_threads=<int> rooms.shape[0]):
+        mode = flush_denormals()
         thread = thread_id()
         for task in prange(shape.group_size * kernel.shape[3], schedule="dynamic"):
             prepare_channel(mk, &shape, kernel, spectra, down, across, task // kernel.shape[3],
                             task % kernel.shape[3], &rooms[thread, 0])
+        restore_denormals(mode)
 
 
 cdef inline void prepare_channel(
@@ -193,15 +196,16 @@ cdef inline void transform(
 ) noexcept nogil:
     if real is float32_t:
         mk.fft_pixels_f32(shape.height, shape.length, channels, shape.is_line, first, second,
-                                row_step, down, across, room, out, shape.step)
+                          row_step, down, across, room, out, shape.step)
     else:
         mk.fft_pixels_f64(shape.height, shape.length, channels, shape.is_line, first, second,
-                                row_step, down, across, room, out, shape.step)
+                          row_step, down, across, room, out, shape.step)
 
 
 cdef inline void copy_in(
     const shape_t* shape, const real[:, :, :, :, :] images, real[:, :, :, :, ::1] out,
-    const intp_t[:, ::1] tiling, int padding_mode, intp_t group, intp_t number, int part, real* tile,
+    const intp_t[:, ::1] tiling, int padding_mode, intp_t group, intp_t number, int part,
+    real* tile,
 ) noexcept nogil:
     """Copy the pixels under half a tile; what is not in the padded image is zero."""
     cdef:

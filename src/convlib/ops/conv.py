@@ -51,7 +51,8 @@ def conv(
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
 default=None
         Function applied to every output; the slope of 'leaky_relu' is 0.01.
-    algorithm : {'auto', 'pointwise', 'winograd', 'winograd2', 'igemm', 'direct'}, default='auto'
+    algorithm : {'auto', 'pointwise', 'winograd', 'winograd2', 'fft', 'igemm', 'direct'}, \
+default='auto'
         How to compute it. `explain_conv` tells what 'auto' chooses, and why.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
@@ -81,6 +82,8 @@ default=None
     References
     ----------
     .. [1] M. Dukhan, "The Indirect Convolution Algorithm", arXiv:1907.02129 ('igemm').
+    .. [2] A. Zlateski, Z. Jia, K. Li, F. Durand, "FFT Convolutions are Faster than Winograd on
+       Modern CPUs, Here is Why", arXiv:1809.07851 ('fft').
 
     Examples
     --------
