@@ -11,9 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib._native import conv_fft, conv_fft_pixels
+from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, aligned, even, lanes
+from convlib._terms import ACTIVATION_CODES, MODE_CODES, aligned, by_dtype, even, lanes
 from convlib._threads import thread_count
+
+CONV_CHANNELS, CONV_PIXELS = by_dtype(conv_fft.conv), by_dtype(conv_fft_pixels.conv)
 
 LENGTHS = {"channels": (12, 16, 20, 24, 32, 40, 48, 64, 80),
            "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 256, 512, 1024)}
@@ -21,7 +24,7 @@ LINES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)    # of tiles that are one
 PREPARED_BYTES = 64 * 2**20
 ROOM_BYTES = 64 * 2**20    # scratch of a thread
 BLOCK_BYTES = 8 * 2**20    # spectra of a block of tiles, and of their outputs
-CACHE_BYTES = 2 * 2**20    # more of scratch takes longer
+CACHE_BYTES = 2**20        # more of scratch takes longer
 TASK_PRODUCTS = 1e5        # of vectors, about 20 us
 
 
@@ -60,6 +63,17 @@ class Prepared(NamedTuple):
     bias: np.ndarray
 
 
+class Layout(NamedTuple):
+    """What is the same in all calls with images of one size."""
+
+    tile: Tile
+    form: tuple            # of the tile, groups and channels
+    tiling: np.ndarray     # (2, 7), see `_native/tile.pxd`; for whole images
+    most_tiles: int        # of a block
+    room: int              # values of scratch for one thread
+    seconds: float         # for one image
+
+
 def refuse(problem):
     """Accept signals and images without stride, if there is a tile for them."""
     if problem.image_size[0] > 1 or problem.kernel_size[0] > 1:
@@ -89,7 +103,17 @@ def fastest_tile(problem, width):
     tiles = [tile for tile in possible_tiles(problem) if is_small(problem, tile)]
     if not tiles:
         return None
-    return min(tiles, key=lambda tile: predict("fft", tile_work(problem, tile, True)))
+    return min(tiles, key=lambda tile: tile_score(problem, tile))
+
+
+def tile_score(problem, tile):
+    """Return the predicted seconds with a tile, and more if it leaves few tasks for threads."""
+    amounts = tile_work(problem, tile, True)
+    n_tasks = count_tiles(problem, tile)
+    if tile.lanes == "pixels":
+        return predict("fft", amounts) * (1 + 1 / n_tasks)
+    n_tasks *= -(-min(problem.group_size, problem.group_out) // (2 * lanes(problem.dtype)))
+    return predict("fft", amounts | {"transform": amounts["transform"] * (1 + 1 / n_tasks)})
 
 
 def possible_tiles(problem):
@@ -112,12 +136,17 @@ def is_small(problem, tile):
 def tile_work(problem, tile, packed):
     """Return the amounts of work with some tile."""
     of = channel_work if tile.lanes == "channels" else pixel_work
-    n_tiles = problem.groups * prod(
-        -(-size // period) * dilation for size, period, dilation in zip(
-            problem.output_size[1:], tile.periods(problem), problem.dilation[1:]))
+    n_tiles = count_tiles(problem, tile)
     n_bytes = spectra_values(problem, tile) * problem.itemsize
     amounts = {"call": 1, "spectra": n_bytes} | of(problem, tile, n_tiles, packed)
     return amounts if packed else amounts | {"pack": n_bytes}
+
+
+def count_tiles(problem, tile):
+    """Return the tiles of one image, in all groups."""
+    return problem.groups * prod(
+        -(-size // period) * dilation for size, period, dilation in zip(
+            problem.output_size[1:], tile.periods(problem), problem.dilation[1:]))
 
 
 def channel_work(problem, tile, n_tiles, packed):
@@ -129,7 +158,8 @@ def channel_work(problem, tile, n_tiles, packed):
         n_transforms += problem.groups * problem.group_size * pairs_out
     products = 4 * problem.group_size * -(-problem.group_out // width)
     return {"transform": n_transforms * tile.height * tile.length * tile.levels,
-            "product": n_tiles * products * tile.n_frequencies}
+            "product": n_tiles * products * tile.n_frequencies,
+            "spill": n_transforms * spilled_bytes(problem, tile)}
 
 
 def pixel_work(problem, tile, n_tiles, packed):
@@ -143,10 +173,14 @@ def pixel_work(problem, tile, n_tiles, packed):
     if not packed:
         n_transforms += problem.groups * problem.group_size * problem.group_out
     products = 4 * problem.group_size * problem.group_out
-    room = room_values(problem, tile) * problem.itemsize
     return {"transform of pixels": n_transforms * n_vectors * tile.levels,
             "product of pixels": n_tiles * products * n_vectors,
-            "row": n_rows, "spill": n_tiles * max(0, room - CACHE_BYTES)}
+            "row": n_rows, "spill": n_tiles * spilled_bytes(problem, tile)}
+
+
+def spilled_bytes(problem, tile):
+    """Return the scratch that has no place in the cache."""
+    return max(0, room_values(problem, tile) * problem.itemsize - CACHE_BYTES)
 
 
 def spectra_values(problem, tile):
@@ -208,31 +242,48 @@ def lines(tile, dtype):
 
 
 def layout(problem):
-    """Nothing is laid out before the kernel is prepared: tiles come with it."""
+    """Return the `Layout` for the tile that `prepare` chooses."""
+    return lay_out(problem, choose_tile(problem))
+
+
+def lay_out(problem, tile):
+    """Return the `Layout` for some tile."""
+    channels_in, channels_out = problem.group_size, problem.group_out
+    form = tile.height, tile.length, problem.groups, channels_in, channels_out
+    limit = 1
+    if tile.lanes == "channels":
+        values = sum(conv_fft.spectra_values(*form, 1, lanes(problem.dtype)))
+        limit = max(1, BLOCK_BYTES // (values * problem.itemsize))
+    tiling = [
+        (problem.output_size[axis], period // problem.dilation[axis], problem.kernel_size[axis],
+         problem.dilation[axis], problem.padding[axis][0], 0, problem.output_size[axis])
+        for axis, period in zip((1, 2), tile.periods(problem))]
+    return Layout(
+        tile=tile, form=form, tiling=np.array(tiling, np.intp), most_tiles=limit,
+        room=room_values(problem, tile), seconds=predict("fft", tile_work(problem, tile, True)))
 
 
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
     tile, dtype = prepared.tile, problem.dtype
-    seconds = len(images) * predict("fft", tile_work(problem, tile, True))
-    n_threads = thread_count(n_threads, seconds)
-    rooms = aligned((n_threads, room_values(problem, tile)), dtype)
-    tiling = np.array([
-        (problem.output_size[axis], period // problem.dilation[axis], problem.kernel_size[axis],
-         problem.dilation[axis], problem.padding[axis][0], first[axis], out.shape[1 + axis])
-        for axis, period in zip((1, 2), tile.periods(problem))], np.intp)
-    codes = MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation]
+    if layout.tile != tile:    # the kernel was prepared for images of another size
+        layout = lay_out(problem, tile)
+    tiling = layout.tiling
+    if first != WHOLE or out.shape[1:4] != problem.output_size:
+        tiling = tiling.copy()
+        tiling[:, 5:] = tuple(zip(first, out.shape[1:4]))[1:]
+    n_threads = thread_count(n_threads, len(images) * layout.seconds)
+    rooms = aligned((n_threads, layout.room), dtype)
     operands = images, prepared.spectra, problem.group_size, prepared.bias, out, tiling
+    codes = MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation]
     turns = prepared.down, prepared.across
     if tile.lanes == "pixels":
-        conv_fft_pixels.conv(*operands, *lines(tile, dtype), *codes, *turns, rooms)
+        CONV_PIXELS[dtype](*operands, *lines(tile, dtype), *codes, *turns, rooms)
         return
-    n_tiles = conv_fft.n_tiles(out, tiling)
-    shape = (tile.height, tile.length, problem.groups, problem.group_size, problem.group_out)
-    bytes_each = sum(conv_fft.spectra_values(*shape, 1, lanes(dtype))) * problem.itemsize
-    n_block = even(n_tiles, max(1, BLOCK_BYTES // bytes_each))
-    products = n_block * problem.group_size * problem.group_out // lanes(dtype) * 4
-    n_in, n_out = conv_fft.spectra_values(*shape, n_block, lanes(dtype))
-    conv_fft.conv(*operands, tile.height, tile.length, *codes, *turns, n_block,
-                  max(1, int(TASK_PRODUCTS // products)), aligned((n_in,), dtype),
-                  aligned((n_out,), dtype), rooms)
+    n_tiles = even(conv_fft.n_tiles(out, tiling), layout.most_tiles)
+    products = 4 * n_tiles * problem.group_size * problem.group_out // lanes(dtype)
+    n_in, n_out = conv_fft.spectra_values(*layout.form, n_tiles, lanes(dtype))
+    CONV_CHANNELS[dtype](
+        *operands, tile.height, tile.length, *codes, *turns, n_tiles,
+        max(1, int(TASK_PRODUCTS // products)), aligned((n_in,), dtype), aligned((n_out,), dtype),
+        rooms)
