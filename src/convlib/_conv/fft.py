@@ -89,7 +89,12 @@ def refuse(problem):
 
 def work(problem, packed):
     """Return the amounts of work for one image, in the units of `convlib._speeds`."""
-    return tile_work(problem, choose_tile(problem), packed)
+    return whole_work(problem, choose_tile(problem), packed)
+
+
+def whole_work(problem, tile, packed):
+    """Return the amounts of work with some tile."""
+    return tile_work(problem, tile, count_tiles(problem, tile, problem.output_size), packed)
 
 
 def choose_tile(problem):
@@ -107,9 +112,13 @@ def fastest_tile(problem, width):
 
 
 def tile_score(problem, tile):
-    """Return the predicted seconds with a tile, and more if it leaves few tasks for threads."""
-    amounts = tile_work(problem, tile, True)
-    n_tasks = count_tiles(problem, tile)
+    """Return the predicted seconds with a tile, and more if it leaves few tasks for threads.
+
+    The size of the image counts here, so that parts of an image, which are padded otherwise, go
+    by the tiles of the whole.
+    """
+    n_tasks = count_tiles(problem, tile, problem.image_size)
+    amounts = tile_work(problem, tile, n_tasks, True)
     if tile.lanes == "pixels":
         return predict("fft", amounts) * (1 + 1 / n_tasks)
     n_tasks *= -(-min(problem.group_size, problem.group_out) // (2 * lanes(problem.dtype)))
@@ -133,20 +142,19 @@ def is_small(problem, tile):
     return spectra_values(problem, tile) * problem.itemsize <= PREPARED_BYTES and room <= ROOM_BYTES
 
 
-def tile_work(problem, tile, packed):
-    """Return the amounts of work with some tile."""
+def tile_work(problem, tile, n_tiles, packed):
+    """Return the amounts of work for a number of tiles."""
     of = channel_work if tile.lanes == "channels" else pixel_work
-    n_tiles = count_tiles(problem, tile)
     n_bytes = spectra_values(problem, tile) * problem.itemsize
     amounts = {"call": 1, "spectra": n_bytes} | of(problem, tile, n_tiles, packed)
     return amounts if packed else amounts | {"pack": n_bytes}
 
 
-def count_tiles(problem, tile):
-    """Return the tiles of one image, in all groups."""
+def count_tiles(problem, tile, size):
+    """Return the tiles of `size` outputs, in all groups."""
     return problem.groups * prod(
-        -(-size // period) * dilation for size, period, dilation in zip(
-            problem.output_size[1:], tile.periods(problem), problem.dilation[1:]))
+        -(-n // period) * dilation
+        for n, period, dilation in zip(size[1:], tile.periods(problem), problem.dilation[1:]))
 
 
 def channel_work(problem, tile, n_tiles, packed):
@@ -218,7 +226,7 @@ def twiddles(n, dtype):
 def prepare(problem, kernel, bias, n_threads):
     """Return the spectra of `kernel`, and what belongs to them."""
     tile, dtype, width = choose_tile(problem), problem.dtype, lanes(problem.dtype)
-    seconds = predict("fft", tile_work(problem, tile, False))
+    seconds = predict("fft", whole_work(problem, tile, False))
     rooms = aligned((thread_count(n_threads, seconds), room_values(problem, tile)), dtype)
     down, across = twiddles(tile.height, dtype), twiddles(tile.length, dtype)
     weights = kernel.reshape(*problem.kernel_size[1:], problem.group_size, problem.out_channels)
@@ -260,7 +268,7 @@ def lay_out(problem, tile):
         for axis, period in zip((1, 2), tile.periods(problem))]
     return Layout(
         tile=tile, form=form, tiling=np.array(tiling, np.intp), most_tiles=limit,
-        room=room_values(problem, tile), seconds=predict("fft", tile_work(problem, tile, True)))
+        room=room_values(problem, tile), seconds=predict("fft", whole_work(problem, tile, True)))
 
 
 def run(problem, layout, prepared, images, out, first, n_threads):

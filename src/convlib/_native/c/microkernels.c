@@ -13,6 +13,7 @@
 #include "epilogue.h"
 #include "product_complex.h"
 #include "fft.h"
+#include "fft_pixels.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -24,6 +25,7 @@
 #include "epilogue.h"
 #include "product_complex.h"
 #include "fft.h"
+#include "fft_pixels.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
