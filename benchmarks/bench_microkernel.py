@@ -4,36 +4,21 @@
 
 The kernel is timed through the compiled 1x1 convolution on one thread, with everything around it
 prepared: 1,000 pixels times one panel of two vectors, for several numbers of input channels. The
-peak is that of fused multiply-adds on registers, compiled here with the machine's own
-instructions and measured beside each case; next to it is a matrix product of the same depth by
-numpy's BLAS on one thread.
+peak is that of fused multiply-adds on registers, measured beside each case; next to it is a
+matrix product of the same depth by numpy's BLAS on one thread.
 """
 
-import ctypes
-import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 import convlib as cl
 from convlib._native import conv_pointwise, cpu
+from machine import peak_flops
 
 DEPTHS = (64, 288, 576, 2304)
 N_PIXELS = 1000
-
-
-def load_peak(folder):
-    """Return the compiled `peak` function."""
-    library = Path(folder) / "peak.so"
-    source = Path(__file__).with_name("peak.c")
-    subprocess.run(["cc", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC",
-                    source, "-o", library], check=True)
-    peak = ctypes.CDLL(str(library)).peak
-    peak.restype, peak.argtypes = ctypes.c_double, [ctypes.c_long]
-    return peak
 
 
 def best_seconds(function, seconds=0.05):
@@ -47,7 +32,7 @@ def best_seconds(function, seconds=0.05):
     return min(times)
 
 
-def bench(depth, peak):
+def bench(depth):
     """Return GFLOP/s of peak, product and BLAS, medians over rounds."""
     rng = np.random.default_rng(0)
     n_out = 2 * cpu.lanes(False)
@@ -57,7 +42,7 @@ def bench(depth, peak):
     out = np.empty((1, 1, 1, N_PIXELS, n_out), np.float32)
     problem, _, layout, _ = packed._plan(images.shape[1:])
     arguments = (
-        images[:, None], packed._prepared, out, problem.geometry((0, 0, 0)), 0, depth,
+        images[:, None], *packed._prepared, out, problem.geometry((0, 0, 0)), 0, False, depth,
         layout.pixels, 1, np.empty((1, layout.scratch), np.uint8))
     square = rng.standard_normal((depth, 512), dtype=np.float32)
     rows = images[0, 0]
@@ -65,7 +50,7 @@ def bench(depth, peak):
     rounds = []
     for _ in range(7):
         rounds.append((
-            peak(2_000_000) * 1e-9,
+            peak_flops() * 1e-9,
             flops / best_seconds(lambda: conv_pointwise.conv(*arguments)) * 1e-9,
             square_flops / best_seconds(lambda: rows @ square) * 1e-9,
         ))
@@ -76,10 +61,9 @@ def main():
     """Print the table."""
     print(f"tier {cpu.tier()}, float32, one thread, GFLOP/s")
     print(f"{'depth':>6s} {'peak':>6s} {'product':>8s} {'of peak':>8s} {'BLAS':>6s}")
-    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        peak = load_peak(folder)
+    with threadpool_limits(1):
         for depth in DEPTHS:
-            top, product, blas = bench(depth, peak)
+            top, product, blas = bench(depth)
             print(f"{depth:6d} {top:6.0f} {product:8.0f} {product / top:8.0%} {blas:6.0f}",
                   flush=True)
 

@@ -10,10 +10,10 @@ import argparse
 from typing import NamedTuple
 
 import numpy as np
-from protocol import compare
 
 import convlib as cl
 from convlib._native import cpu
+from protocol import compare
 
 try:
     import torch

@@ -1,5 +1,7 @@
-/* The float32 peak of one core: fused multiply-adds on registers alone. Built and called by
- * bench_microkernel.py; no part of the library. */
+/* What one core can do at best: fused multiply-adds on registers alone, and reading memory.
+ * Built and called by machine.py, once with float and once with double as `real`; no part of the
+ * library. */
+#include <stddef.h>
 #include <time.h>
 
 #if defined(__AVX512F__)
@@ -11,7 +13,7 @@
 #endif
 #define CHAINS 12 /* more than latency times units of any core, fewer than registers */
 
-typedef float vec __attribute__((vector_size(BYTES)));
+typedef real vec __attribute__((vector_size(BYTES)));
 
 static double now(void)
 {
@@ -23,9 +25,9 @@ static double now(void)
 /* Return flops a second, measured over about `n` rounds. */
 double peak(long n)
 {
-    vec x[CHAINS], a = (vec){0} + 0.999f, b = (vec){0} + 0.001f, sum = (vec){0};
+    vec x[CHAINS], a = (vec){0} + (real)0.999, b = (vec){0} + (real)0.001, sum = (vec){0};
     for (int i = 0; i < CHAINS; i++)
-        x[i] = a * (float)i;
+        x[i] = a * (real)i;
     double start = now();
     for (long round = 0; round < n; round++) {
 #pragma GCC unroll 16
@@ -36,7 +38,25 @@ double peak(long n)
     double seconds = now() - start;
     for (int i = 0; i < CHAINS; i++)
         sum += x[i];
-    volatile float keep = sum[0];
+    volatile real keep = sum[0];
     (void)keep;
-    return 2.0 * CHAINS * (BYTES / sizeof(float)) * (double)n / seconds;
+    return 2.0 * CHAINS * (BYTES / sizeof(real)) * (double)n / seconds;
+}
+
+/* Return bytes a second while `data`, aligned and of whole groups of vectors, is read once. */
+double bandwidth(const real *data, size_t n_bytes)
+{
+    const vec *x = (const vec *)data;
+    vec sum[8] = {{0}};
+    double start = now();
+    for (size_t i = 0; i < n_bytes / BYTES; i += 8)
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; j++)
+            sum[j] += x[i + j];
+    double seconds = now() - start;
+    for (int j = 1; j < 8; j++)
+        sum[0] += sum[j];
+    volatile real keep = sum[0][0];
+    (void)keep;
+    return n_bytes / seconds;
 }

@@ -16,6 +16,7 @@ from convlib import _threads
 from convlib._algorithms import NAMES
 from convlib._native import cpu
 from convlib._threads import SERIAL_SECONDS, thread_count
+from test_algorithms import PROBLEMS
 
 pytestmark = pytest.mark.kernels
 
@@ -100,9 +101,10 @@ def test_the_callers_openmp_setting_stays():
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_kernels_release_the_gil(algorithm):
     """Without a switch interval, another thread runs only while this one gives the GIL away."""
-    images, kernel = np.ones((2, 200, 200, 16)), np.ones((1, 1, 16, 16))
-    packed = cl.pack_kernel(kernel, images.shape[1:], algorithm=algorithm, dtype="float64")
-    out = np.empty_like(images)
+    shape, kernel_shape, options = PROBLEMS[algorithm][0]
+    packed = cl.pack_kernel(np.ones(kernel_shape), shape, algorithm=algorithm, **options)
+    images = np.ones((4_000_000 // np.prod(shape), *shape), "f4")
+    out = cl.conv(images, packed)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1000)
     try:

@@ -9,7 +9,14 @@ from convlib._conv import panels
 from convlib._native import conv_igemm
 from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, scratch_bytes
+from convlib._terms import (
+    ACTIVATION_CODES,
+    MODE_CODES,
+    STREAM_BYTES,
+    by_dtype,
+    even,
+    scratch_bytes,
+)
 from convlib._threads import thread_count
 
 CONV = by_dtype(conv_igemm.conv)
@@ -98,9 +105,9 @@ def run(problem, layout, prepared, images, out, first, n_threads):
         n_threads = min(n_threads, n_blocks * n_parts)
     geometry = layout.geometry if first == WHOLE else problem.geometry(first)
     CONV[problem.dtype](
-        images, prepared, out, geometry, layout.axes, MODE_CODES[problem.padding_mode],
-        ACTIVATION_CODES[problem.activation], problem.group_size, layout.pitch, layout.pixels,
-        layout.values, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
+        images, *prepared, out, geometry, layout.axes, MODE_CODES[problem.padding_mode],
+        ACTIVATION_CODES[problem.activation], out.nbytes > STREAM_BYTES, problem.group_size,
+        layout.pitch, layout.pixels, layout.values, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
     )
 
 

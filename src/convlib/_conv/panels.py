@@ -1,5 +1,7 @@
 """The product of `pointwise` and `igemm`: kernels packed the same way, and what it costs."""
 
+from math import prod
+
 import numpy as np
 
 from convlib._native import cpu
@@ -10,6 +12,9 @@ from convlib._threads import thread_count
 PACK = by_dtype(native.pack)
 
 TASK_MACS = 16e6       # about 200 us
+FEW_PIXELS = 64        # of an image, for which kernels stay as they are
+
+NO_BIAS = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
 def work(problem, packed):
@@ -35,12 +40,18 @@ def panel_size(problem):
 
 
 def prepare(problem, kernel, bias, n_threads):
-    """Return the panels of `kernel`, the bias first."""
+    """Return the panels of `kernel` with their bias, and no bias; or both as they are.
+
+    Weights are not packed for a few pixels, where that would take longer than the product.
+    """
+    few = prod(problem.output_size) <= FEW_PIXELS and problem.groups == 1
+    if few and problem.out_channels % lanes(problem.dtype) == 0:
+        return kernel.reshape(1, -1), bias
     size = panel_size(problem)
     seconds = 2 * size * problem.groups * problem.itemsize / COPIED_BYTES
     panels = np.empty((problem.groups, size), kernel.dtype)
     PACK[problem.dtype](kernel.ravel(), bias, panels, thread_count(n_threads, seconds))
-    return panels
+    return panels, NO_BIAS[problem.dtype]
 
 
 def n_parts(problem, n_pixels, n_blocks, n_threads):

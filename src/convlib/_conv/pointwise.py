@@ -8,7 +8,7 @@ import numpy as np
 from convlib._conv import panels
 from convlib._native import conv_pointwise
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, by_dtype, scratch_bytes
+from convlib._terms import ACTIVATION_CODES, STREAM_BYTES, by_dtype, scratch_bytes
 from convlib._threads import thread_count
 
 CONV = by_dtype(conv_pointwise.conv)
@@ -68,6 +68,6 @@ def run(problem, layout, prepared, images, out, first, n_threads):
         n_parts = panels.n_parts(problem, layout.pixels, n_blocks, n_threads)
         n_threads = min(n_threads, n_blocks * n_parts)
     CONV[problem.dtype](
-        images, prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
-        problem.group_size, layout.pixels, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
+        images, *prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
+        out.nbytes > STREAM_BYTES, problem.group_size, layout.pixels, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
     )

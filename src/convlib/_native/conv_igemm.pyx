@@ -11,7 +11,7 @@ from .band cimport BLOCK, COUNT, SHIFT, fill_band
 from .cpu cimport kernels, microkernels
 from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .product cimport multiply_panels, n_lanes
+from .product cimport can_stream, multiply_panels, n_lanes, stream_fence
 from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
@@ -31,12 +31,14 @@ cdef struct sizes_t:
 
 def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
-    const real[:, ::1] panels,          # (groups, panels of a group), see panels.pyx
+    const real[:, ::1] panels,          # (groups, panels of a group), see panels.pyx, or ...
+    const real[::1] bias,               # ... (1, weights as they are), if there is a bias
     real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     const intp_t[:, ::1] axes,          # (3, 6): see above
     int padding_mode,
     int activation,
+    bint streams,                       # whether `out` is larger than the caches
     intp_t group_size,                  # these five: see sizes_t
     intp_t pitch,
     intp_t block,
@@ -56,14 +58,15 @@ def conv(
         char* room
         uint64_t mode = 0
 
+    streams = streams and can_stream(out, panels.shape[0], activation)
     if scratch.shape[0] == 1:  # a team of one would cost a microsecond
         with nogil:
             mode = flush_denormals()
             room = aligned(&scratch[0, 0])
             fill_offsets(axes, sizes, <intp_t*> room)
             for task in range(n_tasks):
-                convolve_block(mk, images, panels, out, geometry, axes, padding_mode, activation,
-                               sizes, task, room)
+                convolve_block(mk, images, panels, bias, out, geometry, axes, padding_mode,
+                               activation, streams, sizes, task, room)
             restore_denormals(mode)
         return
     with nogil, parallel(num_threads=<int> scratch.shape[0]):
@@ -71,8 +74,8 @@ def conv(
         room = aligned(&scratch[thread_id(), 0])
         fill_offsets(axes, sizes, <intp_t*> room)
         for task in prange(n_tasks, schedule="dynamic"):
-            convolve_block(mk, images, panels, out, geometry, axes, padding_mode, activation,
-                           sizes, task, room)
+            convolve_block(mk, images, panels, bias, out, geometry, axes, padding_mode, activation,
+                           streams, sizes, task, room)
         restore_denormals(mode)
 
 
@@ -83,8 +86,8 @@ def table(const intp_t[:, ::1] values):
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] panels,
-    real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
-    int padding_mode, int activation, sizes_t sizes, intp_t task, char* room,
+    const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
+    int padding_mode, int activation, bint streams, sizes_t sizes, intp_t task, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:
@@ -116,10 +119,13 @@ cdef void convolve_block(
     n_pixels = gather(out, axes, image, z, y, x, group * group_out, sizes.pitch, band, rows,
                       out_rows)
     multiply_panels(
-        mk, n_pixels, rows, sizes.depth, offsets, &panels[group, 0], group_out,
+        mk, n_pixels, rows, sizes.depth, offsets, &panels[group, 0],
+        &bias[0] if bias.shape[0] else NULL, out.shape[4], group_out,
         part * n_panels // sizes.n_parts, (part + 1) * n_panels // sizes.n_parts, activation,
-        out_rows, spare,
+        streams, out_rows, spare,
     )
+    if streams:
+        stream_fence()
 
 
 cdef inline void fill_offsets(

@@ -7,17 +7,19 @@ from cython.parallel cimport parallel, prange
 from .cpu cimport kernels, microkernels
 from .geometry cimport FIRST, STRIDE
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .product cimport multiply_panels, n_lanes
+from .product cimport can_stream, multiply_panels, n_lanes, stream_fence
 from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
 
 def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
-    const real[:, ::1] panels,          # (groups, panels of a group), see panels.pyx
+    const real[:, ::1] panels,          # (groups, panels of a group), see panels.pyx, or ...
+    const real[::1] bias,               # ... (1, weights as they are), if there is a bias
     real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     int activation,
+    bint streams,                       # whether `out` is larger than the caches
     intp_t group_size,                  # input channels of a group
     intp_t block,                       # output pixels of a task
     intp_t n_parts,                     # into which the panels of a group are cut
@@ -31,26 +33,27 @@ def conv(
         intp_t task
         uint64_t mode = 0
 
+    streams = streams and can_stream(out, panels.shape[0], activation)
     if scratch.shape[0] == 1:  # a team of one would cost a microsecond
         with nogil:
             mode = flush_denormals()
             for task in range(n_tasks):
-                convolve_block(mk, images, panels, out, geometry, activation, group_size, block,
-                               n_parts, task, aligned(&scratch[0, 0]))
+                convolve_block(mk, images, panels, bias, out, geometry, activation, streams,
+                               group_size, block, n_parts, task, aligned(&scratch[0, 0]))
             restore_denormals(mode)
         return
     with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
         for task in prange(n_tasks, schedule="dynamic"):
-            convolve_block(mk, images, panels, out, geometry, activation, group_size, block,
-                           n_parts, task, aligned(&scratch[thread_id(), 0]))
+            convolve_block(mk, images, panels, bias, out, geometry, activation, streams,
+                           group_size, block, n_parts, task, aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
 
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] panels,
-    real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, int activation, intp_t group_size,
-    intp_t block, intp_t n_parts, intp_t task, char* room,
+    const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
+    int activation, bint streams, intp_t group_size, intp_t block, intp_t n_parts, intp_t task, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:
@@ -72,9 +75,13 @@ cdef void convolve_block(
         offsets[c] = c * (images.strides[4] // <intp_t> sizeof(real))
     gather(images, out, geometry, first, n, group * group_size, group * group_out, rows, out_rows)
     multiply_panels(
-        mk, n, rows, group_size, offsets, &panels[group, 0], group_out,
-        part * n_panels // n_parts, (part + 1) * n_panels // n_parts, activation, out_rows, spare,
+        mk, n, rows, group_size, offsets, &panels[group, 0],
+        &bias[0] if bias.shape[0] else NULL, out.shape[4], group_out,
+        part * n_panels // n_parts, (part + 1) * n_panels // n_parts, activation,
+        streams, out_rows, spare,
     )
+    if streams:
+        stream_fence()
 
 
 cdef inline void gather(

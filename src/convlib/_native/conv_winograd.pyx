@@ -243,15 +243,16 @@ cdef inline void multiply_points(
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t n_vectors = 1 if group_out - panel * 2 * lanes <= lanes else 2
-        intp_t size = (1 + group_size) * n_vectors * lanes
+        intp_t width = n_vectors * lanes
+        intp_t size = (1 + group_size) * width
         intp_t point
 
     points += n_points * (1 + group_size) * panel * 2 * lanes
     for point in range(n_points):
         multiply_panel(
             mk, n, <const real**> rows + point * block, group_size, offsets,
-            points + point * size, n_vectors, n_vectors * lanes, 0,
-            <real**> product_rows + point * block, 0, spare)
+            points + point * size, points + point * size + width, width, n_vectors, width, 0,
+            False, <real**> product_rows + point * block, 0, spare)
 
 
 cdef inline void write_outputs(

@@ -40,15 +40,18 @@ typedef struct {
     ptrdiff_t lanes_f32; /* values in one vector */
     ptrdiff_t lanes_f64;
 
-    /* product.h: out[i][j] = panel[0][j] + sum over k of rows[i][offsets[k]] * panel[1 + k][j]
-     * for n_rows <= max_rows rows and a panel of n_vectors (1 or 2) vectors, then the activation.
-     * Results go to out[i] + out_offset. */
+    /* product.h: out[i][j] = bias[j] + sum over k of rows[i][offsets[k]] * weights[k * step + j]
+     * for n_rows <= max_rows rows and n_vectors (1 or 2) vectors of columns j, then the activation.
+     * Results go to out[i] + out_offset; without a bias they are added to what is there. `streams`
+     * sends them past the caches, without an activation but relu. */
     void (*product_f32)(ptrdiff_t n_rows, ptrdiff_t n_vectors, ptrdiff_t depth,
-                        const float *const *rows, const ptrdiff_t *offsets, const float *panel,
-                        int activation, float *const *out, ptrdiff_t out_offset);
+                        const float *const *rows, const ptrdiff_t *offsets, const float *bias,
+                        const float *weights, ptrdiff_t step, int activation, int streams,
+                        float *const *out, ptrdiff_t out_offset);
     void (*product_f64)(ptrdiff_t n_rows, ptrdiff_t n_vectors, ptrdiff_t depth,
-                        const double *const *rows, const ptrdiff_t *offsets, const double *panel,
-                        int activation, double *const *out, ptrdiff_t out_offset);
+                        const double *const *rows, const ptrdiff_t *offsets, const double *bias,
+                        const double *weights, ptrdiff_t step, int activation, int streams,
+                        double *const *out, ptrdiff_t out_offset);
 
     /* activations.h: in place on n neighbouring values. */
     void (*activate_f32)(int activation, ptrdiff_t n, float *x);

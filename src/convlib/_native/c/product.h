@@ -1,19 +1,17 @@
 /* The product of gathered rows and a panel of weights, in registers.
  *
  * Each row is an address; the k-th operand of row i is rows[i][offsets[k]], so that windows,
- * pixels and sampled columns are all the same to this loop. The panel holds one vector row of
- * initial values (the bias), then one per k. Sums run over k in order, whatever n_rows is: an
- * output has the same bits in every tile. Long sums are sums of the sums of PART operands, whose
- * rounding errors are those of shorter sums. Included once per REAL, after activations.h.
+ * pixels and sampled columns are all the same to this loop. The k-th row of weights lies k steps
+ * behind the first: in a panel, rows are neighbours, and a kernel as users have it will do too. Sums
+ * run over k in order, whatever n_rows is: an output has the same bits in every tile. They begin
+ * with the bias; without one they are added to what `out` holds, so that long sums can be made in
+ * parts. Included once per REAL, after activations.h.
  */
 
-#ifndef PART
-#define PART 256
-#endif
-
 INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
-                       const REAL *const *rows, const ptrdiff_t *offsets, const REAL *panel,
-                       int activation, REAL *const *out, ptrdiff_t out_offset)
+                       const REAL *const *rows, const ptrdiff_t *offsets, const REAL *bias,
+                       const REAL *weights, ptrdiff_t step, int activation, int streams,
+                       REAL *const *out, ptrdiff_t out_offset)
 {
     const REAL *row[MAX_ROWS];
     VEC sum[MAX_ROWS][2];
@@ -22,44 +20,30 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
         row[i] = rows[i];
         UNROLL
         for (int j = 0; j < n_vectors; j++)
-            sum[i][j] = NAME(load)(panel + j * LANES);
+            sum[i][j] = bias ? NAME(load)(bias + j * LANES) : (VEC){0};
     }
-    panel += n_vectors * LANES;
-    for (ptrdiff_t k = 0; k < depth;) {
-        const ptrdiff_t first = k, end = depth - k > PART ? k + PART : depth;
-        UNROLL_BY_4
-        for (; k < end; k++) {
-            const ptrdiff_t offset = offsets[k];
-            VEC weight[2];
+    UNROLL_BY_4
+    for (ptrdiff_t k = 0; k < depth; k++) {
+        const ptrdiff_t offset = offsets[k];
+        VEC weight[2];
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            weight[j] = NAME(load)(weights + j * LANES);
+        weights += step;
+        UNROLL
+        for (int i = 0; i < n_rows; i++) {
+            VEC x = NAME(splat)(row[i][offset]);
             UNROLL
             for (int j = 0; j < n_vectors; j++)
-                weight[j] = NAME(load)(panel + j * LANES);
-            panel += n_vectors * LANES;
-            UNROLL
-            for (int i = 0; i < n_rows; i++) {
-                VEC x = NAME(splat)(row[i][offset]);
-                UNROLL
-                for (int j = 0; j < n_vectors; j++)
-                    sum[i][j] += x * weight[j];
-            }
+                sum[i][j] += x * weight[j];
         }
-        if (first > 0) { /* earlier parts wait in `out` */
+    }
+    if (!bias) {
+        UNROLL
+        for (int i = 0; i < n_rows; i++) {
             UNROLL
-            for (int i = 0; i < n_rows; i++) {
-                UNROLL
-                for (int j = 0; j < n_vectors; j++)
-                    sum[i][j] += NAME(load)(out[i] + out_offset + j * LANES);
-            }
-        }
-        if (end < depth) {
-            UNROLL
-            for (int i = 0; i < n_rows; i++) {
-                UNROLL
-                for (int j = 0; j < n_vectors; j++) {
-                    NAME(store)(out[i] + out_offset + j * LANES, sum[i][j]);
-                    sum[i][j] = (VEC){0};
-                }
-            }
+            for (int j = 0; j < n_vectors; j++)
+                sum[i][j] += NAME(load)(out[i] + out_offset + j * LANES);
         }
     }
     UNROLL
@@ -67,7 +51,10 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
         UNROLL
         for (int j = 0; j < n_vectors; j++) {
             VEC x = activation == ACTIVATION_RELU ? NAME(relu)(sum[i][j]) : sum[i][j];
-            NAME(store)(out[i] + out_offset + j * LANES, x);
+            if (streams)
+                NAME(stream)(out[i] + out_offset + j * LANES, x);
+            else
+                NAME(store)(out[i] + out_offset + j * LANES, x);
         }
     }
     if (activation > ACTIVATION_RELU) /* rarer and longer: on the tile while it is in cache */
@@ -79,7 +66,8 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
 }
 
 #define TILE(n_rows, n_vectors)                                                                   \
-    NAME(tile)(n_rows, n_vectors, depth, rows, offsets, panel, activation, out, out_offset)
+    NAME(tile)(n_rows, n_vectors, depth, rows, offsets, bias, weights, step, activation, streams, \
+               out, out_offset)
 #define CASE(n)                                                                                   \
     case n:                                                                                       \
         if (n_vectors == 2)                                                                       \
@@ -89,8 +77,9 @@ INLINE void NAME(tile)(const int n_rows, const int n_vectors, ptrdiff_t depth,
         break;
 
 static void NAME(product)(ptrdiff_t n_rows, ptrdiff_t n_vectors, ptrdiff_t depth,
-                          const REAL *const *rows, const ptrdiff_t *offsets, const REAL *panel,
-                          int activation, REAL *const *out, ptrdiff_t out_offset)
+                          const REAL *const *rows, const ptrdiff_t *offsets, const REAL *bias,
+                          const REAL *weights, ptrdiff_t step, int activation, int streams,
+                          REAL *const *out, ptrdiff_t out_offset)
 {
     switch (n_rows) {
         CASE(1)
