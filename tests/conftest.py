@@ -3,6 +3,7 @@
 import pytest
 
 from convlib._native import cpu
+from convlib.ops.conv import _plan
 
 
 def runnable_tiers():
@@ -24,6 +25,8 @@ def tier(request):
     """Run the test on one instruction set, and make sure that it is the one in use."""
     before = cpu.tier()
     cpu.set_tier(request.param)
+    _plan.cache_clear()  # layouts depend on the length of vectors
     assert cpu.tier() == request.param
     yield request.param
     cpu.set_tier(before)
+    _plan.cache_clear()

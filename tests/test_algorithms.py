@@ -19,6 +19,13 @@ pytestmark = pytest.mark.kernels
 PROBLEMS = {
     "pointwise": [((13, 17, 8), (1, 1, 8, 20), {}),
                   ((13, 17, 8), (1, 1, 4, 20), {"stride": (2, 3), "groups": 2})],
+    "depthwise": [((33, 29, 20), (3, 3, 1, 20), {"padding": 1, "groups": 20}),
+                  ((31, 29, 7), (3, 5, 1, 14), {"padding": 2, "stride": (2, 3), "groups": 7}),
+                  ((60, 19), (5, 1, 19), {"padding": 3, "dilation": 3, "groups": 19}),
+                  ((12, 11, 13, 3), (3, 2, 3, 1, 3), {"padding": 1, "groups": 3})],
+    "grouped": [((33, 29, 24), (3, 3, 4, 24), {"padding": 1, "groups": 6}),
+                ((31, 29, 4), (3, 5, 2, 4), {"padding": 2, "stride": (2, 3), "groups": 2}),
+                ((60, 32), (5, 8, 64), {"padding": 3, "dilation": 2, "groups": 4})],
     "winograd": [((37, 41, 8), (3, 3, 8, 20), {"padding": 1}),
                  ((37, 41, 20), (3, 3, 10, 40), {"dilation": (2, 3), "groups": 2}),
                  ((37, 41, 16), (3, 3, 16, 33), {"stride": 2, "padding": 1}),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convlib._conv import direct, fft, igemm, pointwise, winograd
+from convlib._conv import depthwise, direct, fft, grouped, igemm, pointwise, winograd
 from convlib._problem import ConvProblem
 from convlib._speeds import predict
 
@@ -33,6 +33,8 @@ ALGORITHMS = tuple(
     Algorithm(name, way.refuse, way.work, way.grid, way.prepare, way.layout, way.run)
     for name, way in (
         ("pointwise", pointwise),
+        ("depthwise", depthwise),
+        ("grouped", grouped),
         ("winograd", winograd),
         ("winograd2", winograd.SMALL),
         ("fft", fft),

@@ -7,6 +7,8 @@ on measurements of one thread; only their ratios matter for the choice.
 # Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes.
 SECONDS = {
     "pointwise": {"call": 5e-6, "product": 2e-10, "pack": 2.5e-10},
+    "depthwise": {"call": 5e-6, "product": 2.8e-10, "move": 1e-11, "copy": 1e-10},
+    "grouped": {"call": 5e-6, "product": 3.3e-10, "move": 1e-11, "copy": 1e-10},
     "winograd": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,
                  "weights": 2e-11, "pack": 4e-10},
     "winograd2": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,

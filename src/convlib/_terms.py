@@ -51,6 +51,19 @@ def aligned(shape, dtype):
     return values[first:first + size].reshape(shape)
 
 
+def by_dtype(function):
+    """Return the versions of a compiled function by dtype, which saves their search by arrays."""
+    return {"float32": function["float32_t"], "float64": function["float64_t"]}
+
+
+def scratch_bytes(*sizes):
+    """Return the bytes of scratch that `cut` of _native/scratch.pxd takes pieces of `sizes` from.
+
+    One array for all threads and purposes, since small calls feel each allocation.
+    """
+    return 64 + sum(-(-size // 64) * 64 for size in sizes)
+
+
 def even(size, wanted):
     """Return the length of parts of `size` that are about equal and at most `wanted` long."""
     n = -(-size // wanted)

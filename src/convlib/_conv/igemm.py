@@ -107,7 +107,8 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     CONV[problem.dtype](
         images, *prepared, out, geometry, layout.axes, MODE_CODES[problem.padding_mode],
         ACTIVATION_CODES[problem.activation], out.nbytes > STREAM_BYTES, problem.group_size,
-        layout.pitch, layout.pixels, layout.values, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
+        layout.pitch, layout.pixels, layout.values, n_parts,
+        np.empty((n_threads, layout.scratch), np.uint8),
     )
 
 

@@ -69,5 +69,6 @@ def run(problem, layout, prepared, images, out, first, n_threads):
         n_threads = min(n_threads, n_blocks * n_parts)
     CONV[problem.dtype](
         images, *prepared, out, problem.geometry(first), ACTIVATION_CODES[problem.activation],
-        out.nbytes > STREAM_BYTES, problem.group_size, layout.pixels, n_parts, np.empty((n_threads, layout.scratch), np.uint8),
+        out.nbytes > STREAM_BYTES, problem.group_size, layout.pixels, n_parts,
+        np.empty((n_threads, layout.scratch), np.uint8),
     )

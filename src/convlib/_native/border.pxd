@@ -56,7 +56,10 @@ cdef inline void fill_row(
             inside = 1
             source = border_index(x, width, padding_mode)
             if source < 0:
-                memset(band, 0, pitch * sizeof(real))
+                inside = count - i  # all that is left, or what lies before the image
+                if x < 0:
+                    inside = min(inside, (step - 1 - x) // step)
+                memset(band, 0, inside * pitch * sizeof(real))
             else:
                 pixel = <const char*> row + source * pixel_stride
                 if is_dense:

@@ -86,8 +86,9 @@ def table(const intp_t[:, ::1] values):
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] panels,
-    const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
-    int padding_mode, int activation, bint streams, sizes_t sizes, intp_t task, char* room,
+    const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
+    const intp_t[:, ::1] axes, int padding_mode, int activation, bint streams, sizes_t sizes,
+    intp_t task, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:

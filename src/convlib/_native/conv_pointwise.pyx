@@ -53,7 +53,8 @@ def conv(
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] panels,
     const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
-    int activation, bint streams, intp_t group_size, intp_t block, intp_t n_parts, intp_t task, char* room,
+    int activation, bint streams, intp_t group_size, intp_t block, intp_t n_parts, intp_t task,
+    char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:

@@ -3,8 +3,8 @@ a product.
 
 A task is a block of tiles, over all images, and some panels of some groups. Its tiles are
 transformed once for a group, then each panel is multiplied point by point and the outputs are
-interpolated from the products. Nothing larger than a block is stored. Along an axis with dilation d, d neighbouring
-outputs begin d tiles whose samples lie d apart.
+interpolated from the products. Nothing larger than a block is stored. Along an axis with dilation
+d, d neighbouring outputs begin d tiles whose samples lie d apart.
 """
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset

@@ -6,6 +6,16 @@ from .types cimport float32_t, float64_t, intp_t
 cdef extern from "microkernels.h":
     int REDUCE_MAX
     int REDUCE_SUM
+    intp_t STENCIL_SMALL
+    intp_t STENCIL_MIDDLE
+    intp_t STENCIL_LARGE
+    ctypedef struct stencil:
+        intp_t group
+        intp_t n_rows
+        intp_t n_taps
+        intp_t stride
+        intp_t n_channels
+        int activation
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
@@ -55,6 +65,14 @@ cdef extern from "microkernels.h":
         void (*reduce_f64)(
             int reduction, intp_t n_rows, const float64_t** rows, intp_t n, int64_t divisor,
             float64_t* out,
+        ) noexcept nogil
+        void (*stencil_fma_f32)(
+            const stencil* form, intp_t n_pixels, const float32_t*** rows, intp_t column,
+            const float32_t* weights, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*stencil_fma_f64)(
+            const stencil* form, intp_t n_pixels, const float64_t*** rows, intp_t column,
+            const float64_t* weights, float64_t* out, intp_t out_step,
         ) noexcept nogil
         void (*reduce_windows_f32)(
             int reduction, intp_t n_rows, intp_t n_taps, intp_t tap_step, intp_t n_pixels,

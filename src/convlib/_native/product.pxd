@@ -41,7 +41,9 @@ cdef inline void activate(
         mk.activate_f64(activation, n, x)
 
 
-cdef inline bint can_stream(real[:, :, :, :, ::1] out, intp_t groups, int activation) noexcept nogil:
+cdef inline bint can_stream(
+    real[:, :, :, :, ::1] out, intp_t groups, int activation,
+) noexcept nogil:
     """Tell whether every panel's outputs begin where a streaming store may, and need no more."""
     return (<intp_t> &out[0, 0, 0, 0, 0] % STREAM_ALIGNMENT == 0 and activation <= ACTIVATION_RELU
             and out.shape[4] // groups * <intp_t> sizeof(real) % STREAM_ALIGNMENT == 0)

@@ -1,7 +1,7 @@
 # Reductions over neighbours in flat streams of values: what pooling ends in.
 from libc.stdint cimport int64_t
 
-from .cpu cimport REDUCE_MAX, microkernels
+from .cpu cimport REDUCE_MAX, microkernels, stencil
 from .types cimport float32_t, intp_t, real
 
 
@@ -128,3 +128,13 @@ cdef inline void fold(
         rows[1] = x + length * shift
         reduce(mk, reduction, 2, rows, total, x)
         length *= 2
+
+
+cdef inline void stencil_fma(
+    const microkernels* mk, const stencil* form, intp_t n_pixels, const real*** rows,
+    intp_t column, const real* weights, real* out, intp_t out_step,
+) noexcept nogil:
+    if real is float32_t:
+        mk.stencil_fma_f32(form, n_pixels, rows, column, weights, out, out_step)
+    else:
+        mk.stencil_fma_f64(form, n_pixels, rows, column, weights, out, out_step)

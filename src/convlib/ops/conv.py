@@ -51,8 +51,8 @@ def conv(
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
 default=None
         Function applied to every output; the slope of 'leaky_relu' is 0.01.
-    algorithm : {'auto', 'pointwise', 'winograd', 'winograd2', 'fft', 'igemm', 'direct'}, \
-default='auto'
+    algorithm : {'auto', 'pointwise', 'depthwise', 'grouped', 'winograd', 'winograd2', 'fft', \
+'igemm', 'direct'}, default='auto'
         How to compute it. `explain_conv` tells what 'auto' chooses, and why.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,

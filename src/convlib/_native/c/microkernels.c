@@ -8,6 +8,7 @@
 #include "activations.h"
 #include "product.h"
 #include "stencil.h"
+#include "stencil_fma.h"
 #include "winograd.h"
 #include "statistics.h"
 #include "epilogue.h"
@@ -20,6 +21,7 @@
 #include "activations.h"
 #include "product.h"
 #include "stencil.h"
+#include "stencil_fma.h"
 #include "winograd.h"
 #include "statistics.h"
 #include "epilogue.h"
@@ -51,6 +53,8 @@ const microkernels TABLE(TIER) = {
     .winograd_outputs_f64 = winograd_outputs_f64,
     .reduce_f32 = reduce_f32,
     .reduce_f64 = reduce_f64,
+    .stencil_fma_f32 = stencil_fma_f32,
+    .stencil_fma_f64 = stencil_fma_f64,
     .reduce_windows_f32 = reduce_windows_f32,
     .reduce_windows_f64 = reduce_windows_f64,
     .pick_pixels_f32 = pick_pixels_f32,

@@ -33,6 +33,18 @@ enum statistic {
 };
 enum { STATISTIC_LANES = 64 };
 
+/* What the outputs of a stencil have in common. */
+typedef struct {
+    ptrdiff_t group;      /* channels in a group: 1, 2, 4 or 8 */
+    ptrdiff_t n_rows;     /* of taps */
+    ptrdiff_t n_taps;     /* in each row */
+    ptrdiff_t stride;     /* pixels of a row's list between neighbouring outputs */
+    ptrdiff_t n_channels; /* whole groups, and at least one vector */
+    int activation;
+} stencil;
+
+enum { STENCIL_SMALL = 4, STENCIL_MIDDLE = 8, STENCIL_LARGE = 14 }; /* pixels of its tiles */
+
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
     ptrdiff_t max_rows;  /* most rows of one product tile */
@@ -84,6 +96,19 @@ typedef struct {
                        int64_t divisor, float *out);
     void (*reduce_f64)(int reduction, ptrdiff_t n_rows, const double *const *rows, ptrdiff_t n,
                        int64_t divisor, double *out);
+
+    /* stencil_fma.h: out[i * out_step + c] = bias[c] + sum over rows j, members q of the group of c
+     * and taps k of weights[j][q][k][c] * rows[j][(column + i) * stride + k][that member], then the
+     * activation, for n_pixels <= STENCIL_LARGE outputs i. The lists of rows hold addresses of
+     * pixels that may be read for as many outputs as the smallest tile that holds n_pixels has.
+     * Weights are cut into vectors of channels, of which the last overlaps the one before; each
+     * begins with its bias. */
+    void (*stencil_fma_f32)(const stencil *form, ptrdiff_t n_pixels,
+                            const float *const *const *rows, ptrdiff_t column,
+                            const float *weights, float *out, ptrdiff_t out_step);
+    void (*stencil_fma_f64)(const stencil *form, ptrdiff_t n_pixels,
+                            const double *const *const *rows, ptrdiff_t column,
+                            const double *weights, double *out, ptrdiff_t out_step);
 
     /* out[i][c] = the values rows[j][offset + i * pixel_step + k * tap_step + c] combined, in the
      * order of rows j and then taps k, and divided; for at least one vector of channels c. */
