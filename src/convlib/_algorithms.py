@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from convlib._conv import (
     depthwise,
     direct,
+    fft,
     grouped,
     igemm,
     lowrank,
@@ -48,6 +49,7 @@ ALGORITHMS = tuple(
         ("lowrank", lowrank),
         ("winograd", winograd),
         ("winograd2", winograd.SMALL),
+        ("fft", fft),
         ("igemm", igemm),
         ("direct", direct),
     )

@@ -16,6 +16,9 @@ SECONDS = {
                  "weights": 2e-11, "pack": 4e-10},
     "winograd2": {"call": 1e-5, "product": 3e-10, "samples": 1e-9, "outputs": 1e-9,
                   "weights": 2e-11, "pack": 4e-10},
+    "fft": {"call": 1e-5, "transform": 1.1e-9, "product": 3e-10, "spectra": 1e-11,
+            "transform of pixels": 1.9e-9, "product of pixels": 2.9e-10, "row": 1.5e-8,
+            "spill": 1e-10, "pack": 2e-11},
     "igemm": {"call": 5e-6, "product": 2e-10, "copy": 1.9e-10, "pack": 2.5e-10},
     "direct": {"call": 5e-5, "product": 3.3e-9},
 }

@@ -10,9 +10,12 @@ conv_planes     feeder: padded planes of single channels, whose rows are vectors
 conv_lowrank    feeder: the same planes, a pass along each axis
 planes.pxd      these planes, and the sums over their neighbours
 conv_stencil    feeder: small groups of channels, taps by address
+conv_fft        feeder: spectra of tiles are the rows, weights have spectra too
+conv_fft_pixels the same for few channels, without a product of rows
 conv_direct     plain loops, any problem
 geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied
+tile.pxd        tiles on a lattice of the whole image, and what they need of it
 border.pxd      which pixel stands outside the image; copies rows with their padding
 contrast        inner products with windows that are normalised
 patches         im2col and its adjoint

@@ -31,6 +31,7 @@ cdef extern from "microkernels.h":
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
+        intp_t max_complex_rows
         intp_t lanes_f32
         intp_t lanes_f64
         intp_t planes_out
@@ -155,6 +156,68 @@ cdef extern from "microkernels.h":
         void (*accumulate_f64)(
             int statistic, intp_t n_rows, intp_t step, intp_t n_lanes, const float64_t* x,
             double count, double* first, double* second,
+        ) noexcept nogil
+        void (*product_complex_f32)(
+            intp_t n_rows, intp_t depth, const float32_t* rows, intp_t row_step,
+            const float32_t* panel, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*product_complex_f64)(
+            intp_t n_rows, intp_t depth, const float64_t* rows, intp_t row_step,
+            const float64_t* panel, float64_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*fft_channels_f32)(
+            intp_t height, intp_t length, intp_t n_rows, const float32_t* x, intp_t row_step,
+            intp_t pixel_step, const float32_t* down, const float32_t* across, float32_t* room,
+            float32_t* first, float32_t* second, intp_t step,
+            bint is_streamed,
+        ) noexcept nogil
+        void (*fft_channels_f64)(
+            intp_t height, intp_t length, intp_t n_rows, const float64_t* x, intp_t row_step,
+            intp_t pixel_step, const float64_t* down, const float64_t* across, float64_t* room,
+            float64_t* first, float64_t* second, intp_t step,
+            bint is_streamed,
+        ) noexcept nogil
+        void (*inverse_fft_channels_f32)(
+            intp_t height, intp_t length, const float32_t* first, const float32_t* second,
+            intp_t step, const float32_t* down, const float32_t* across, float32_t* room,
+            const float32_t* bias, int activation, const intp_t* clip, intp_t n_channels,
+            float32_t* out, intp_t row_step, intp_t pixel_step,
+        ) noexcept nogil
+        void (*inverse_fft_channels_f64)(
+            intp_t height, intp_t length, const float64_t* first, const float64_t* second,
+            intp_t step, const float64_t* down, const float64_t* across, float64_t* room,
+            const float64_t* bias, int activation, const intp_t* clip, intp_t n_channels,
+            float64_t* out, intp_t row_step, intp_t pixel_step,
+        ) noexcept nogil
+        void (*fft_pixels_f32)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float32_t* first,
+            const float32_t* second, intp_t row_step, const float32_t* down,
+            const float32_t* across, float32_t* room, float32_t* out, intp_t channel_step,
+        ) noexcept nogil
+        void (*fft_pixels_f64)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float64_t* first,
+            const float64_t* second, intp_t row_step, const float64_t* down,
+            const float64_t* across, float64_t* room, float64_t* out, intp_t channel_step,
+        ) noexcept nogil
+        void (*product_pixels_f32)(
+            intp_t n_frequencies, intp_t in_channels, intp_t out_channels, const float32_t* x,
+            intp_t in_step, const float32_t* weights, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*product_pixels_f64)(
+            intp_t n_frequencies, intp_t in_channels, intp_t out_channels, const float64_t* x,
+            intp_t in_step, const float64_t* weights, float64_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*inverse_fft_pixels_f32)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float32_t* x,
+            intp_t channel_step, const float32_t* down, const float32_t* across,
+            float32_t* room, const float32_t* bias, int activation, intp_t n_rows,
+            float32_t* first, float32_t* second,
+        ) noexcept nogil
+        void (*inverse_fft_pixels_f64)(
+            intp_t height, intp_t length, intp_t channels, bint is_line, const float64_t* x,
+            intp_t channel_step, const float64_t* down, const float64_t* across,
+            float64_t* room, const float64_t* bias, int activation, intp_t n_rows,
+            float64_t* first, float64_t* second,
         ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.

@@ -53,7 +53,7 @@ def conv(
 default=None
         Function applied to every output; the slope of 'leaky_relu' is 0.01.
     algorithm : {'auto', 'pointwise', 'depthwise', 'grouped', 'planes', 'lowrank', 'winograd', \
-'winograd2', 'igemm', 'direct'}, default='auto'
+'winograd2', 'fft', 'igemm', 'direct'}, default='auto'
         How to compute it. `explain_conv` tells what 'auto' chooses, and why.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
@@ -85,6 +85,8 @@ default=None
     .. [1] M. Dukhan, "The Indirect Convolution Algorithm", arXiv:1907.02129 ('igemm').
     .. [2] A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks",
        arXiv:1509.09308 ('winograd', 'winograd2').
+    .. [3] A. Zlateski, Z. Jia, K. Li, F. Durand, "FFT Convolutions are Faster than Winograd on
+       Modern CPUs, Here is Why", arXiv:1809.07851 ('fft').
 
     Examples
     --------

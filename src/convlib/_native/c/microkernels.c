@@ -13,6 +13,10 @@
 #include "stencil_fma.h"
 #include "winograd.h"
 #include "statistics.h"
+#include "epilogue.h"
+#include "product_complex.h"
+#include "fft.h"
+#include "fft_pixels.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -24,6 +28,10 @@
 #include "stencil_fma.h"
 #include "winograd.h"
 #include "statistics.h"
+#include "epilogue.h"
+#include "product_complex.h"
+#include "fft.h"
+#include "fft_pixels.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -34,6 +42,7 @@ extern const microkernels TABLE(TIER);
 const microkernels TABLE(TIER) = {
     .tier = STRING(TIER),
     .max_rows = MAX_ROWS,
+    .max_complex_rows = MAX_COMPLEX_ROWS,
     .lanes_f32 = LANES_F32,
     .lanes_f64 = LANES_F64,
     .planes_out = PLANES_OUT,
@@ -71,4 +80,16 @@ const microkernels TABLE(TIER) = {
     .interleave_f64 = interleave_f64,
     .accumulate_f32 = accumulate_f32,
     .accumulate_f64 = accumulate_f64,
+    .product_complex_f32 = product_complex_f32,
+    .product_complex_f64 = product_complex_f64,
+    .fft_channels_f32 = fft_channels_f32,
+    .fft_channels_f64 = fft_channels_f64,
+    .inverse_fft_channels_f32 = inverse_fft_channels_f32,
+    .inverse_fft_channels_f64 = inverse_fft_channels_f64,
+    .fft_pixels_f32 = fft_pixels_f32,
+    .fft_pixels_f64 = fft_pixels_f64,
+    .product_pixels_f32 = product_pixels_f32,
+    .product_pixels_f64 = product_pixels_f64,
+    .inverse_fft_pixels_f32 = inverse_fft_pixels_f32,
+    .inverse_fft_pixels_f64 = inverse_fft_pixels_f64,
 };

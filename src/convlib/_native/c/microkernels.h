@@ -63,6 +63,7 @@ typedef struct {
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
     ptrdiff_t max_rows;  /* most rows of one product tile */
+    ptrdiff_t max_complex_rows;
     ptrdiff_t lanes_f32; /* values in one vector */
     ptrdiff_t lanes_f64;
     ptrdiff_t planes_out; /* most output channels that planes computes together */
@@ -196,6 +197,80 @@ typedef struct {
                            const float *x, double count, double *first, double *second);
     void (*accumulate_f64)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t n_lanes,
                            const double *x, double count, double *first, double *second);
+
+    /* product_complex.h: out[i] = sum over k of rows[i][k] * conj(panel[k]) for n_rows <=
+     * max_complex_rows rows. Rows hold `lanes` real parts, as many imaginary parts, and so on; rows
+     * and results stand row_step and out_step apart. */
+    void (*product_complex_f32)(ptrdiff_t n_rows, ptrdiff_t depth, const float *rows,
+                                ptrdiff_t row_step, const float *panel, float *out,
+                                ptrdiff_t out_step);
+    void (*product_complex_f64)(ptrdiff_t n_rows, ptrdiff_t depth, const double *rows,
+                                ptrdiff_t row_step, const double *panel, double *out,
+                                ptrdiff_t out_step);
+
+    /* fft.h: twice the half spectra of two vectors of signals, x[..] and x[.. + lanes], that are
+     * zero below row n_rows of a tile of (height, length) pixels. Frequency (j, k) of the first, k
+     * <= length / 2, goes to first[(k * height + j) * step], real parts and then imaginary parts.
+     * `down` and `across` are the twiddles of height and length; `room` holds (4 * height *
+     * (length / 2 + 1) + 6 * max(height, length)) vectors. Streamed results pass by the caches. */
+    void (*fft_channels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows, const float *x,
+                             ptrdiff_t row_step, ptrdiff_t pixel_step, const float *down,
+                             const float *across, float *room, float *first, float *second,
+                             ptrdiff_t step, int is_streamed);
+    void (*fft_channels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t n_rows, const double *x,
+                             ptrdiff_t row_step, ptrdiff_t pixel_step, const double *down,
+                             const double *across, double *room, double *first, double *second,
+                             ptrdiff_t step, int is_streamed);
+
+    /* The way back, times height * length. Of the tile the rows clip[0] .. clip[1] - 1 and the
+     * columns clip[2] .. clip[3] - 1 are written to `out`, for n_channels <= 2 * lanes channels,
+     * with their bias (2 * lanes values) and activation. */
+    void (*inverse_fft_channels_f32)(ptrdiff_t height, ptrdiff_t length, const float *first,
+                                     const float *second, ptrdiff_t step, const float *down,
+                                     const float *across, float *room, const float *bias,
+                                     int activation, const ptrdiff_t *clip, ptrdiff_t n_channels,
+                                     float *out, ptrdiff_t row_step, ptrdiff_t pixel_step);
+    void (*inverse_fft_channels_f64)(ptrdiff_t height, ptrdiff_t length, const double *first,
+                                     const double *second, ptrdiff_t step, const double *down,
+                                     const double *across, double *room, const double *bias,
+                                     int activation, const ptrdiff_t *clip, ptrdiff_t n_channels,
+                                     double *out, ptrdiff_t row_step, ptrdiff_t pixel_step);
+
+    /* fft_pixels.h: the spectra of `channels` signals, two tiles being the real and the imaginary
+     * part of each. A tile has `height` rows of length * channels values, row_step apart. Frequency
+     * (j, k) of channel c goes to lane j % lanes of out[c * channel_step + 2 * (k * height + j / lanes
+     * * lanes)], and `lanes` further for the imaginary part. With is_line, rows are signals of
+     * their own. `room` holds 2 * height * length * channels values and 6 * max(height, length)
+     * vectors. */
+    void (*fft_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
+                           const float *first, const float *second, ptrdiff_t row_step,
+                           const float *down, const float *across, float *room, float *out,
+                           ptrdiff_t channel_step);
+    void (*fft_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels, int is_line,
+                           const double *first, const double *second, ptrdiff_t row_step,
+                           const double *down, const double *across, double *room, double *out,
+                           ptrdiff_t channel_step);
+
+    /* out[o][f] = sum over c of in[c][f] * conj(weights[f][o][c]) for complex vectors. */
+    void (*product_pixels_f32)(ptrdiff_t n_frequencies, ptrdiff_t in_channels,
+                               ptrdiff_t out_channels, const float *in, ptrdiff_t in_step,
+                               const float *weights, float *out, ptrdiff_t out_step);
+    void (*product_pixels_f64)(ptrdiff_t n_frequencies, ptrdiff_t in_channels,
+                               ptrdiff_t out_channels, const double *in, ptrdiff_t in_step,
+                               const double *weights, double *out, ptrdiff_t out_step);
+
+    /* The way back, times height * length. The first n_rows rows of the two tiles are written, side
+     * by side, with their bias (a row of it) and activation. */
+    void (*inverse_fft_pixels_f32)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+                                   int is_line, const float *in, ptrdiff_t channel_step,
+                                   const float *down, const float *across, float *room,
+                                   const float *bias, int activation, ptrdiff_t n_rows,
+                                   float *first, float *second);
+    void (*inverse_fft_pixels_f64)(ptrdiff_t height, ptrdiff_t length, ptrdiff_t channels,
+                                   int is_line, const double *in, ptrdiff_t channel_step,
+                                   const double *down, const double *across, double *room,
+                                   const double *bias, int activation, ptrdiff_t n_rows,
+                                   double *first, double *second);
 } microkernels;
 
 /* dispatch.c */

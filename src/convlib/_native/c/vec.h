@@ -9,12 +9,15 @@
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
 #define MAX_ROWS 10 /* 20 accumulators, 2 panel vectors, 1 pixel; 10 addresses in 16 registers */
+#define MAX_COMPLEX_ROWS 14 /* 28 accumulators, 2 panel vectors, 2 values */
 #elif defined(__AVX2__)
 #define VEC_BYTES 32
 #define MAX_ROWS 6
+#define MAX_COMPLEX_ROWS 5
 #else
 #define VEC_BYTES 16
 #define MAX_ROWS 6
+#define MAX_COMPLEX_ROWS 4
 #endif
 
 typedef float vec_f32 __attribute__((vector_size(VEC_BYTES)));

@@ -45,3 +45,38 @@ INLINE VEC NAME(blend)(IVEC mask, VEC a, VEC b)
 {
     return (VEC)((mask & (IVEC)a) | (~mask & (IVEC)b));
 }
+
+/* Lane i is lane mask[i] of a, or lane mask[i] - LANES of b. */
+INLINE VEC NAME(shuffle)(VEC a, VEC b, IVEC mask)
+{
+#if defined(__clang__)
+    VEC x;
+    UNROLL
+    for (int i = 0; i < LANES; i++)
+        x[i] = mask[i] < LANES ? a[mask[i]] : b[mask[i] - LANES];
+    return x;
+#else
+    return __builtin_shuffle(a, b, mask);
+#endif
+}
+
+/* rows[i][j] becomes rows[j][i]: at each level halves of blocks change places. */
+INLINE void NAME(transpose)(VEC *rows)
+{
+    UNROLL
+    for (int step = 1; step < LANES; step *= 2) {
+        IVEC low, high;
+        UNROLL
+        for (int j = 0; j < LANES; j++) {
+            low[j] = j & step ? LANES + (j ^ step) : j;
+            high[j] = j & step ? LANES + j : j ^ step;
+        }
+        UNROLL
+        for (int i = 0; i < LANES; i++)
+            if (!(i & step)) {
+                VEC a = rows[i], b = rows[i + step];
+                rows[i] = NAME(shuffle)(a, b, low);
+                rows[i + step] = NAME(shuffle)(a, b, high);
+            }
+    }
+}
