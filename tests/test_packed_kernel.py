@@ -195,10 +195,10 @@ def test_the_plan_of_a_kernel_is_that_of_its_shape():
 
 
 def test_a_packed_kernel_costs_no_preparation():
-    plain, packed = (cl.explain_conv((2, 2, 512), (1, 1, 512, 512), packed=packed)
+    plain, packed = (cl.explain_conv((9, 9, 512), (1, 1, 512, 512), packed=packed)
                      for packed in (False, True))
     assert packed.costs["pointwise"] < plain.costs["pointwise"]
-    assert packed.algorithm == cl.pack_kernel(np.ones((1, 1, 512, 512)), (2, 2, 512)).algorithm
+    assert packed.algorithm == cl.pack_kernel(np.ones((1, 1, 512, 512)), (9, 9, 512)).algorithm
 
 
 def test_an_algorithm_that_refuses_tells_why():
@@ -211,3 +211,17 @@ def test_an_algorithm_that_refuses_tells_why():
     for call in calls:
         with pytest.raises(ValueError, match=f"algorithm='pointwise' cannot.*: {reason}"):
             call({"algorithm": "pointwise"})
+
+
+def test_bytes_count_what_was_prepared(tier):
+    kernel = sample((3, 3, 64, 64))
+    plain = kernel.astype("f4").nbytes + 64 * 4
+    sizes = {
+        name: cl.pack_kernel(kernel, (28, 28, 64), padding=1, algorithm=name).nbytes
+        for name in ("direct", "igemm", "winograd2", "winograd")
+    }
+    assert sizes["direct"] == plain + 64 * 4
+    assert plain + kernel.astype("f4").nbytes <= sizes["igemm"] <= 2.1 * plain
+    # 16 and 36 points instead of 9 taps
+    assert sizes["winograd2"] == pytest.approx(plain * (1 + 16 / 9), rel=0.05)
+    assert sizes["winograd"] == pytest.approx(plain * (1 + 36 / 9), rel=0.05)

@@ -7,19 +7,19 @@ on measurements of one thread; only their ratios matter for the choice.
 # Units: calls; products of whole vectors, in vectors; what is copied, moved or packed, in bytes;
 # what is put in another order, in values.
 SECONDS = {
-    "pointwise": {"call": 5.9e-6, "product": 3.1e-10, "pack": 0.0},
+    "pointwise": {"call": 5.9e-6, "product": 3.1e-10, "pack": 4.1e-11},
     "depthwise": {"call": 4.9e-6, "product": 5.8e-10, "move": 1.1e-11, "copy": 8.7e-11},
     "grouped": {"call": 6.2e-7, "product": 4.1e-10, "move": 1e-11, "copy": 3.6e-10},
     "planes": {"call": 5.5e-6, "product": 3.3e-10, "copy": 7.9e-11, "interleave": 4.8e-10},
     "lowrank": {"call": 0.0, "column": 0.0, "row": 1.1e-9, "copy": 7.3e-11, "interleave": 1.4e-10},
-    "winograd": {"call": 1.8e-5, "product": 2.9e-10, "samples": 6.7e-9, "outputs": 1.9e-9,
-                 "weights": 2.2e-11, "pack": 3.6e-11},
-    "winograd2": {"call": 1.8e-5, "product": 2.6e-10, "samples": 6e-9, "outputs": 2.4e-9,
-                  "weights": 2e-11, "pack": 5.3e-11},
+    "winograd": {"call": 1.9e-5, "product": 3.1e-10, "samples": 6.9e-9, "outputs": 1.8e-9,
+                 "weights": 0.0, "far weights": 5.7e-11, "pack": 3.6e-11},
+    "winograd2": {"call": 1.8e-5, "product": 2.7e-10, "samples": 6e-9, "outputs": 2.4e-9,
+                  "weights": 0.0, "far weights": 1.4e-10, "pack": 5.3e-11},
     "fft": {"call": 9.7e-6, "transform": 1.1e-9, "product": 4e-10, "spectra": 1.2e-11,
             "transform of pixels": 2e-9, "product of pixels": 7.1e-10, "row": 4.9e-8,
             "spill": 1.6e-10, "pack": 2.5e-11},
-    "igemm": {"call": 6.2e-6, "product": 2.9e-10, "copy": 2.4e-10, "pack": 0.0},
+    "igemm": {"call": 6.2e-6, "product": 2.9e-10, "copy": 2.4e-10, "pack": 4.3e-11},
     "direct": {"call": 4.2e-5, "product": 1.6e-9},
 }
 

@@ -12,6 +12,7 @@ MODE_CODES = {mode: code for code, mode in enumerate(PADDING_MODES)}
 ACTIVATION_CODES = {None: 0} | {name: code for code, name in enumerate(ACTIVATIONS, 1)}
 
 CACHE_LINE = 64
+PREPARED_BYTES = 64 * 2**20  # larger prepared kernels are refused, where there are smaller ones
 STREAM_BYTES = 16 * 2**20    # outputs larger than this are stored past the caches
 
 # Predicted speeds of one thread.

@@ -13,7 +13,15 @@ import numpy as np
 from convlib._native import conv_fft, conv_fft_pixels
 from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, aligned, by_dtype, even, lanes
+from convlib._terms import (
+    ACTIVATION_CODES,
+    MODE_CODES,
+    PREPARED_BYTES,
+    aligned,
+    by_dtype,
+    even,
+    lanes,
+)
 from convlib._threads import thread_count
 
 CONV_CHANNELS, CONV_PIXELS = by_dtype(conv_fft.conv), by_dtype(conv_fft_pixels.conv)
@@ -21,7 +29,6 @@ CONV_CHANNELS, CONV_PIXELS = by_dtype(conv_fft.conv), by_dtype(conv_fft_pixels.c
 LENGTHS = {"channels": (12, 16, 20, 24, 32, 40, 48, 64, 80),
            "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 256, 512, 1024)}
 LINES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)    # of tiles that are one pixel high
-PREPARED_BYTES = 64 * 2**20
 ROOM_BYTES = 64 * 2**20    # scratch of a thread
 BLOCK_BYTES = 8 * 2**20    # spectra of a block of tiles, and of their outputs
 CACHE_BYTES = 2**20        # more of scratch takes longer

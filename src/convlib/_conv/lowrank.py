@@ -8,7 +8,6 @@ import numpy as np
 from convlib._conv.factors import kernel_factors, kernel_rank
 from convlib._conv.planes import (
     MOST_CHANNELS,
-    STREAM_BYTES,
     VECTOR_BYTES,
     Planes,
     blocking,
@@ -22,6 +21,7 @@ from convlib._speeds import predict
 from convlib._terms import (
     ACTIVATION_CODES,
     MODE_CODES,
+    STREAM_BYTES,
     by_dtype,
     even,
     lanes,

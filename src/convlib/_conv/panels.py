@@ -21,7 +21,16 @@ def work(problem, packed):
     """Return what product and packing of one image cost; each group fills whole vectors."""
     vectors = -(-problem.group_out // lanes(problem.dtype)) * problem.groups
     amounts = {"product": problem.n_macs // problem.out_channels * vectors}
-    return amounts if packed else amounts | {"pack": panel_bytes(problem)}
+    return amounts if packed or stays(problem) else amounts | {"pack": panel_bytes(problem)}
+
+
+def stays(problem):
+    """Whether weights are used as they are: for few pixels, packing takes longer than the product.
+
+    Their rows must be whole vectors, and not of several groups.
+    """
+    return (prod(problem.output_size) <= FEW_PIXELS and problem.groups == 1
+            and problem.out_channels % lanes(problem.dtype) == 0)
 
 
 def spare_size(dtype):
@@ -40,12 +49,8 @@ def panel_size(problem):
 
 
 def prepare(problem, kernel, bias, n_threads):
-    """Return the panels of `kernel` with their bias, and no bias; or both as they are.
-
-    Weights are not packed for a few pixels, where that would take longer than the product.
-    """
-    few = prod(problem.output_size) <= FEW_PIXELS and problem.groups == 1
-    if few and problem.out_channels % lanes(problem.dtype) == 0:
+    """Return the panels of `kernel` with their bias, and no bias; or both as they are."""
+    if stays(problem):
         return kernel.reshape(1, -1), bias
     size = panel_size(problem)
     seconds = 2 * size * problem.groups * problem.itemsize / COPIED_BYTES

@@ -8,7 +8,16 @@ import numpy as np
 from convlib._native import conv_planes, cpu
 from convlib._problem import WHOLE
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, lanes, scratch_bytes
+from convlib._terms import (
+    ACTIVATION_CODES,
+    MODE_CODES,
+    PREPARED_BYTES,
+    STREAM_BYTES,
+    by_dtype,
+    even,
+    lanes,
+    scratch_bytes,
+)
 from convlib._threads import thread_count
 
 CONV = by_dtype(conv_planes.conv)
@@ -20,7 +29,6 @@ WIDTHS = (8192, 4096, 2048, 1024, 512, 256, 128, 64, 32)
 LINE_WIDTH = 512           # pixels of a block whose outputs wait in lines
 N_LINES = 4                # rows of them, as in conv_planes.pyx
 VECTOR_BYTES = 64          # the widest; rows are read on to the end of a vector
-STREAM_BYTES = 16 * 2**20  # outputs larger than this are stored past the caches
 
 
 class Axis(NamedTuple):
@@ -63,7 +71,7 @@ def refuse(problem):
     smallest = plane_layout(problem, (1, 1, 1)).values * problem.itemsize
     if smallest > 2**28:
         return f"a single window takes {smallest} bytes"
-    if problem.depth * problem.out_channels * 2 * problem.itemsize > 2**26:
+    if problem.depth * problem.out_channels * 2 * problem.itemsize > PREPARED_BYTES:
         return "the prepared kernel would take more than 64 MB"
     return ""
 

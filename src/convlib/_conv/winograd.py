@@ -21,14 +21,15 @@ from convlib._terms import (
     ACTIVATION_CODES,
     COPIED_BYTES,
     MODE_CODES,
+    PREPARED_BYTES,
     aligned,
     lanes,
     padded,
 )
 from convlib._threads import thread_count
 
-PREPARED_BYTES = 64e6      # larger kernels are refused
 SAMPLES_BYTES = 250e3      # of the transformed tiles of a task, which stay in cache
+CACHE_BYTES = 16e6         # of kernels; what is more comes from memory each time
 MOST_TILES = 128           # of a task
 TASK_PRODUCTS = 1e6        # of vectors; about 200 us
 FEWEST_TILES = 12          # of a task, which fill tiles of the product
@@ -131,6 +132,7 @@ def work(problem, packed, is_small=False):
     amounts = {
         "call": 1, "product": values * problem.group_size * vectors_out,
         "samples": values * vectors_in, "outputs": values * vectors_out, "weights": size,
+        "far weights": max(0, size - CACHE_BYTES),
     }
     return amounts if packed else amounts | {"pack": size}
 
@@ -149,7 +151,7 @@ def prepare(problem, kernel, bias, n_threads, is_small=False):
     size = prepared_values(problem, is_small)
     points = aligned((problem.groups, size // problem.groups), problem.dtype)
     codes = np.array([line.code for line in lines(problem, is_small)], dtype=np.intc)
-    n_threads = thread_count(n_threads, 2 * size * problem.itemsize / COPIED_BYTES)
+    n_threads = thread_count(n_threads, size * problem.itemsize / COPIED_BYTES / 2)
     conv_winograd.transform_kernel(
         kernel.reshape(*problem.kernel_size, problem.group_size, problem.out_channels), codes,
         points, n_points(problem, is_small), n_threads,

@@ -90,7 +90,7 @@ class Layer:
     def kernel_bytes(self):
         """Of the kernels, plain and prepared."""
         packed = [self.packed] + ([self.contrast.boxes] if self.contrast else [])
-        return sum(2 * kernel.kernel.nbytes for kernel in packed)
+        return sum(kernel.nbytes for kernel in packed)
 
     def maps_shape(self, image_shape):
         """Return the shape of the maps of one image, before pooling."""

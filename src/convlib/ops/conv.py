@@ -250,6 +250,8 @@ class PackedKernel:
         The algorithm that runs.
     image_shape : tuple of int
         The shape the algorithm was chosen for.
+    nbytes : int
+        Bytes of the kernel and the bias, as they were given and as they were prepared.
     """
 
     def __init__(self, kernel, bias, settings, image_shape, algorithm):
@@ -270,6 +272,10 @@ class PackedKernel:
         return PackedKernel, tuple(
             array.copy() if isinstance(array, np.ndarray) else array for array in state
         )
+
+    @property
+    def nbytes(self):
+        return self.kernel.nbytes + self.bias.nbytes + _bytes_beside(self.kernel, self._prepared)
 
     def __repr__(self):
         return (
@@ -313,6 +319,15 @@ class PackedKernel:
         start = (0,) * (3 - problem.rank) + (first,) + (0,) * (problem.rank - 1)
         images, out = five_axes(images), five_axes(out)
         way.run(problem, layout, self._prepared, images, out, start, n_threads)
+
+
+def _bytes_beside(kernel, prepared):
+    """Return the bytes of the arrays of a prepared kernel that are not the kernel itself."""
+    if isinstance(prepared, tuple):
+        return sum(_bytes_beside(kernel, part) for part in prepared)
+    if not isinstance(prepared, np.ndarray) or np.may_share_memory(prepared, kernel):
+        return 0
+    return prepared.nbytes
 
 
 class _Settings(NamedTuple):
