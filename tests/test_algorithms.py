@@ -262,3 +262,17 @@ def test_layouts_are_those_of_the_tier(algorithm):
         cpu.set_tier(before)
     half = len(outs) // 2
     assert all(map(same_bits, outs[:half], outs[half:]))
+
+
+def test_pads_along_the_depth_of_a_flat_volume():
+    images, kernel = sample((1, 1, 20, 20, 16)), sample((1, 5, 5, 16, 16), 1)
+    out = cl.conv(images, kernel, padding=(1, 0, 0))
+    assert not out[:, [0, 2]].any()
+    Solution(images, kernel, padding=(1, 0, 0)).check(out, "float64", "fft")
+
+
+def test_dilations_beyond_reason_are_left_to_igemm():
+    plan = cl.explain_conv((8, 8, 16), (3, 3, 16, 16), dilation=10**6, padding="same")
+    assert plan.algorithm == "igemm"
+    assert "4096" in plan.refusals["planes"]
+    assert "4096" in plan.refusals["fft"]

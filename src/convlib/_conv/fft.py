@@ -16,6 +16,7 @@ from convlib._speeds import predict
 from convlib._terms import (
     ACTIVATION_CODES,
     MODE_CODES,
+    MOST_DILATION,
     PREPARED_BYTES,
     aligned,
     by_dtype,
@@ -83,8 +84,10 @@ class Layout(NamedTuple):
 
 def refuse(problem):
     """Accept signals and images without stride, if there is a tile for them."""
-    if problem.image_size[0] > 1 or problem.kernel_size[0] > 1:
+    if problem.rank == 3:
         return "volumes have no tiles"
+    if max(problem.dilation) > MOST_DILATION:
+        return f"the dilation is above {MOST_DILATION}"
     if prod(problem.kernel_size) == 1:
         return "the kernel has one tap"
     if max(problem.stride) > 1:

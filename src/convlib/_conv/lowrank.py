@@ -21,6 +21,7 @@ from convlib._speeds import predict
 from convlib._terms import (
     ACTIVATION_CODES,
     MODE_CODES,
+    MOST_DILATION,
     STREAM_BYTES,
     by_dtype,
     even,
@@ -77,6 +78,8 @@ def refuse(problem):
         return "the kernel is not known to be a sum of few products of 1-D kernels"
     if max(problem.in_channels, problem.out_channels) > MOST_CHANNELS:
         return f"there are more than {MOST_CHANNELS} channels"
+    if max(problem.dilation) > MOST_DILATION:
+        return f"the dilation is above {MOST_DILATION}"
     smallest = plane_layout(problem, (1, 1, 1)).values * problem.itemsize
     if smallest * (1 + problem.kernel_rank) > 2**28:
         return f"a single window takes {smallest} bytes"

@@ -11,6 +11,7 @@ from convlib._speeds import predict
 from convlib._terms import (
     ACTIVATION_CODES,
     MODE_CODES,
+    MOST_DILATION,
     PREPARED_BYTES,
     STREAM_BYTES,
     by_dtype,
@@ -68,11 +69,13 @@ def refuse(problem):
     """Accept few channels, and bands that have memory."""
     if max(problem.in_channels, problem.out_channels) > MOST_CHANNELS:
         return f"there are more than {MOST_CHANNELS} channels"
+    if max(problem.dilation) > MOST_DILATION:
+        return f"the dilation is above {MOST_DILATION}"
+    if problem.depth * problem.out_channels * 2 * problem.itemsize > PREPARED_BYTES:
+        return "the prepared kernel would take more than 64 MB"
     smallest = plane_layout(problem, (1, 1, 1)).values * problem.itemsize
     if smallest > 2**28:
         return f"a single window takes {smallest} bytes"
-    if problem.depth * problem.out_channels * 2 * problem.itemsize > PREPARED_BYTES:
-        return "the prepared kernel would take more than 64 MB"
     return ""
 
 

@@ -14,7 +14,16 @@ import numpy as np
 from convlib._conv.igemm import band_axis
 from convlib._native import conv_stencil
 from convlib._speeds import predict
-from convlib._terms import ACTIVATION_CODES, MODE_CODES, by_dtype, even, lanes, scratch_bytes
+from convlib._terms import (
+    ACTIVATION_CODES,
+    MODE_CODES,
+    MOST_DILATION,
+    PREPARED_BYTES,
+    by_dtype,
+    even,
+    lanes,
+    scratch_bytes,
+)
 from convlib._threads import thread_count
 
 CONV = by_dtype(conv_stencil.conv)
@@ -137,8 +146,10 @@ def weights_shape(problem):
 def refuse(problem):
     """Refuse what has no memory for the weights, or for one tile and its pixels."""
     size = prod(weights_shape(problem)) * problem.itemsize
-    if size > 2**26:
+    if size > PREPARED_BYTES:
         return f"the packed kernel would take {size} bytes"
+    if max(problem.dilation) > MOST_DILATION:
+        return f"the dilation is above {MOST_DILATION}"
     size = plan(problem, 1, 1, 1).scratch(problem.itemsize, False)
     if size > 2**28:
         return f"a single tile takes {size} bytes"
