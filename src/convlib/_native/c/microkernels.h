@@ -120,10 +120,10 @@ typedef struct {
      * Weights are cut into vectors of channels, of which the last overlaps the one before; each
      * begins with its bias. */
     void (*stencil_fma_f32)(const stencil *form, ptrdiff_t n_pixels,
-                            const float *const *const *rows, ptrdiff_t column,
+                            const float ***rows, ptrdiff_t column,
                             const float *weights, float *out, ptrdiff_t out_step);
     void (*stencil_fma_f64)(const stencil *form, ptrdiff_t n_pixels,
-                            const double *const *const *rows, ptrdiff_t column,
+                            const double ***rows, ptrdiff_t column,
                             const double *weights, double *out, ptrdiff_t out_step);
 
     /* out[i][k] = x[i] for n groups of 1, 2, 4 or 8 values and k < times; a vector of values behind

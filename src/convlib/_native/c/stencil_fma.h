@@ -119,7 +119,7 @@ static __attribute__((noinline)) void NAME(activate_tile)(int activation, int n,
 
 /* One vector of channels of a tile. `taps` and `stride` are constants, zero if any will do. */
 INLINE void NAME(fma_tile)(const int group, const int taps, const int stride, const int n_pixels,
-                           const stencil *form, const REAL *const *const *rows, ptrdiff_t column,
+                           const stencil *form, const REAL ***rows, ptrdiff_t column,
                            ptrdiff_t channel, const REAL *weights, ptrdiff_t n_wanted, REAL *out,
                            ptrdiff_t out_step)
 {
@@ -169,7 +169,7 @@ INLINE void NAME(fma_tile)(const int group, const int taps, const int stride, co
 /* All channels of a tile; the last vector overlaps the one before. */
 INLINE void NAME(fma_channels)(const int group, const int taps, const int stride,
                                const int n_pixels, const stencil *form,
-                               const REAL *const *const *rows, ptrdiff_t column,
+                               const REAL ***rows, ptrdiff_t column,
                                const REAL *weights, ptrdiff_t n_wanted, REAL *out,
                                ptrdiff_t out_step)
 {
@@ -186,7 +186,7 @@ INLINE void NAME(fma_channels)(const int group, const int taps, const int stride
  * each group one that takes any. */
 #define TILE(group, taps, stride, n_pixels)                                                       \
     static void NAME(fma_##group##_##taps##_##stride##_##n_pixels)(                               \
-        const stencil *form, const REAL *const *const *rows, ptrdiff_t column,                    \
+        const stencil *form, const REAL ***rows, ptrdiff_t column,                    \
         const REAL *weights, ptrdiff_t n_wanted, REAL *out, ptrdiff_t out_step)                   \
     {                                                                                             \
         NAME(fma_channels)(group, taps, stride, n_pixels, form, rows, column, weights, n_wanted,  \
@@ -219,11 +219,11 @@ LIST_OF_TILES
 #define EACH_SMALL(group, taps, stride)                                                           \
     {group, taps, stride, ENTRY(group, taps, stride, 4), ENTRY(group, taps, stride, 8), NULL},
 
-typedef void (*NAME(fma_function))(const stencil *, const REAL *const *const *, ptrdiff_t,
+typedef void (*NAME(fma_function))(const stencil *, const REAL ***, ptrdiff_t,
                                    const REAL *, ptrdiff_t, REAL *, ptrdiff_t);
 
 static void NAME(stencil_fma)(const stencil *form, ptrdiff_t n_pixels,
-                              const REAL *const *const *rows, ptrdiff_t column,
+                              const REAL ***rows, ptrdiff_t column,
                               const REAL *weights, REAL *out, ptrdiff_t out_step)
 {
     static const struct {

@@ -234,12 +234,12 @@ INLINE void NAME(transform_tile)(const NAME(plane_function) transform_plane,
 {
     const int is_mixed = axes[1] != axes[2] && axes[1] != LINE_ONE && axes[2] != LINE_ONE;
     const int lines[] = {is_mixed ? axes[1] : axes[0], is_mixed ? LINE_ONE : axes[1], axes[2]};
-    VEC planes[TILE_MAX], from[9], to[9];
     const int size = n[lines[1]] * n[lines[2]], n_columns = m[lines[1]] * m[lines[2]];
     if (lines[0] == LINE_ONE) {
         transform_plane(lines, x, x_step, offset, y, y_step);
         return;
     }
+    VEC planes[TILE_MAX], from[9], to[9] = {{0}}; /* compilers do not see that all are written */
     for (int i = 0; i < n[lines[0]]; i++)
         transform_plane(lines, x + i * size * x_step, x_step, offset,
                         (REAL *)(planes + i * n_columns), LANES);
@@ -256,16 +256,16 @@ static void NAME(winograd_samples)(const int *lines, ptrdiff_t n_vectors, const 
                                    ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
     for (ptrdiff_t i = 0; i < n_vectors; i++)
-        NAME(transform_tile)(NAME(plane_of_samples), NAME(line_of_samples), line_points, line_points, lines, x, 1,
-                             offset + i * LANES, y + i * LANES, y_step);
+        NAME(transform_tile)(NAME(plane_of_samples), NAME(line_of_samples), line_points,
+                             line_points, lines, x, 1, offset + i * LANES, y + i * LANES, y_step);
 }
 
 static void NAME(winograd_taps)(const int *lines, ptrdiff_t n_vectors, const REAL *const *x,
                                 ptrdiff_t offset, REAL *y, ptrdiff_t y_step)
 {
     for (ptrdiff_t i = 0; i < n_vectors; i++)
-        NAME(transform_tile)(NAME(plane_of_taps), NAME(line_of_taps), line_taps, line_points, lines, x, 1,
-                             offset + i * LANES, y + i * LANES, y_step);
+        NAME(transform_tile)(NAME(plane_of_taps), NAME(line_of_taps), line_taps, line_points,
+                             lines, x, 1, offset + i * LANES, y + i * LANES, y_step);
 }
 
 static void NAME(winograd_outputs)(const int *lines, const REAL *const *x, ptrdiff_t x_step,
@@ -274,8 +274,8 @@ static void NAME(winograd_outputs)(const int *lines, const REAL *const *x, ptrdi
 {
     VEC tile[OUTPUTS_MAX];
     const VEC *value = tile, addend = NAME(load)(bias);
-    NAME(transform_tile)(NAME(plane_of_outputs), NAME(line_of_outputs), line_points, line_outputs, lines, x, x_step, offset,
-                         (REAL *)tile, LANES);
+    NAME(transform_tile)(NAME(plane_of_outputs), NAME(line_of_outputs), line_points, line_outputs,
+                         lines, x, x_step, offset, (REAL *)tile, LANES);
     for (int i = 0; i < line_outputs[lines[0]]; i++)
         for (int j = 0; j < line_outputs[lines[1]]; j++)
             for (int k = 0; k < line_outputs[lines[2]]; k++) {
