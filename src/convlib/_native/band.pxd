@@ -13,6 +13,45 @@ cdef enum:
     SHIFT = 3    # pixels of the band between neighbouring outputs
 
 
+cdef struct block_t:
+    # What a task covers.
+    intp_t image
+    intp_t[3] begin    # first output
+    intp_t[3] size     # outputs
+    intp_t[3] count    # input pixels under them
+
+
+cdef inline intp_t n_blocks(intp_t size, intp_t block) noexcept nogil:
+    """Return how many blocks cover `size` outputs."""
+    return (size + block - 1) // block
+
+
+cdef inline intp_t count_blocks(
+    const real[:, :, :, :, :] out, const intp_t[:, ::1] axes,
+) noexcept nogil:
+    """Return how many blocks cover all images."""
+    return out.shape[0] * n_blocks(out.shape[1], axes[0, BLOCK]) \
+        * n_blocks(out.shape[2], axes[1, BLOCK]) * n_blocks(out.shape[3], axes[2, BLOCK])
+
+
+cdef inline block_t block_of(
+    intp_t number, const real[:, :, :, :, :] out, const intp_t[:, ::1] axes,
+) noexcept nogil:
+    """Return the block of a number; the last axis varies fastest."""
+    cdef:
+        block_t block
+        intp_t axis, n
+    for axis in range(2, -1, -1):
+        n = n_blocks(out.shape[1 + axis], axes[axis, BLOCK])
+        block.begin[axis] = number % n * axes[axis, BLOCK]
+        block.size[axis] = min(axes[axis, BLOCK], out.shape[1 + axis] - block.begin[axis])
+        block.count[axis] = axes[axis, COUNT] \
+            - (axes[axis, BLOCK] - block.size[axis]) * axes[axis, SHIFT]
+        number = number // n
+    block.image = number
+    return block
+
+
 cdef inline void fill_band(
     const real[:, :, :, :, :] images, intp_t image, intp_t z0, intp_t y0, intp_t x0,
     const intp_t[:, ::1] axes, intp_t n_rows, int padding_mode, intp_t channel, intp_t group_size,

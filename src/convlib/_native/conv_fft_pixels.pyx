@@ -24,6 +24,22 @@ cdef struct shape_t:
     intp_t step                    # values between the spectra of channels
 
 
+cdef inline shape_t shape_of(
+    intp_t height, intp_t length, bint is_line, intp_t lanes, intp_t group_size, intp_t group_out,
+) noexcept nogil:
+    cdef shape_t shape
+    shape.height = height
+    shape.length = length
+    shape.is_line = is_line
+    shape.n_values = height * length
+    shape.lanes = lanes
+    shape.group_size = group_size
+    shape.group_out = group_out
+    shape.n_down = shape.n_across = shape.n_tiles = 0
+    shape.step = 2 * (shape.n_values + lanes)
+    return shape
+
+
 def room(intp_t height, intp_t length, intp_t group_size, intp_t group_out, intp_t lanes):
     """Return the values of scratch of one thread, for tiles, transforms and spectra."""
     cdef intp_t n_values = height * length
@@ -48,15 +64,9 @@ def prepare(
         intp_t task
         intp_t thread = 0
         uint64_t mode = 0
-        shape_t shape
+        shape_t shape = shape_of(height, length, is_line, n_lanes[real](mk, NULL),
+                                 kernel.shape[2], kernel.shape[3] // groups)
 
-    shape.height = height
-    shape.length = length
-    shape.is_line = is_line
-    shape.n_values = height * length
-    shape.lanes = n_lanes[real](mk, NULL)
-    shape.group_size = kernel.shape[2]
-    shape.group_out = kernel.shape[3] // groups
     with nogil, parallel(num_threads=<int> rooms.shape[0]):
         mode = flush_denormals()
         thread = thread_id()
@@ -118,19 +128,12 @@ def conv(
         intp_t tiles_each, n_tasks, task
         intp_t thread = 0
         uint64_t mode = 0
-        shape_t shape
+        shape_t shape = shape_of(height, length, is_line, n_lanes[real](mk, NULL), group_size,
+                                 out.shape[4] // groups)
 
-    shape.height = height
-    shape.length = length
-    shape.is_line = is_line
-    shape.n_values = height * length
-    shape.lanes = n_lanes[real](mk, NULL)
-    shape.group_size = group_size
-    shape.group_out = out.shape[4] // groups
     shape.n_down = count_tiles(tiling, 0)
     shape.n_across = count_tiles(tiling, 1)
     shape.n_tiles = out.shape[0] * out.shape[1] * shape.n_down * shape.n_across
-    shape.step = 2 * (shape.n_values + shape.lanes)
     tiles_each = height if is_line else 1
     n_tasks = (shape.n_tiles + tiles_each - 1) // tiles_each * groups
     with nogil, parallel(num_threads=<int> rooms.shape[0]):

@@ -7,7 +7,7 @@ offsets, and the product gathers it without an im2col.
 """
 from cython.parallel cimport parallel, prange
 
-from .band cimport BLOCK, COUNT, SHIFT, fill_band
+from .band cimport COUNT, SHIFT, block_of, block_t, count_blocks, fill_band
 from .cpu cimport kernels, microkernels
 from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
@@ -51,9 +51,7 @@ def conv(
         const microkernels* mk = kernels()
         intp_t depth = axes[0, TAPS] * axes[1, TAPS] * axes[2, TAPS] * group_size
         sizes_t sizes = sizes_t(group_size, pitch, depth, block, band_size, n_parts)
-        intp_t n_tasks = out.shape[0] * panels.shape[0] * n_parts \
-            * n_blocks(out.shape[1], axes, 0) * n_blocks(out.shape[2], axes, 1) \
-            * n_blocks(out.shape[3], axes, 2)
+        intp_t n_tasks = count_blocks[real](out, axes) * panels.shape[0] * n_parts
         intp_t task
         char* room
         uint64_t mode = 0
@@ -96,17 +94,9 @@ cdef void convolve_block(
         intp_t group_out = out.shape[4] // groups
         intp_t lanes = n_lanes[real](mk, NULL)
         intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
-        intp_t n_z = n_blocks(out.shape[1], axes, 0)
-        intp_t n_y = n_blocks(out.shape[2], axes, 1)
-        intp_t n_x = n_blocks(out.shape[3], axes, 2)
         intp_t part = task % sizes.n_parts
         intp_t group = task // sizes.n_parts % groups
-        intp_t rest = task // (sizes.n_parts * groups)
-        intp_t x = rest % n_x * axes[2, BLOCK]
-        intp_t y = rest // n_x % n_y * axes[1, BLOCK]
-        intp_t z = rest // (n_x * n_y) % n_z * axes[0, BLOCK]
-        intp_t image = rest // (n_x * n_y * n_z)
-        intp_t lacking = max(0, y + axes[1, BLOCK] - out.shape[2])
+        block_t block = block_of[real](task // (sizes.n_parts * groups), out, axes)
         intp_t n_pixels
         intp_t* offsets = <intp_t*> cut(&room, sizes.depth * sizeof(intp_t))
         const real** rows = <const real**> cut(&room, sizes.block * sizeof(intp_t))
@@ -114,11 +104,10 @@ cdef void convolve_block(
         real* band = <real*> cut(&room, sizes.band * sizeof(real))
         real* spare = <real*> room
 
-    fill_band(images, image, input_of(geometry, 0, z), input_of(geometry, 1, y),
-              input_of(geometry, 2, x), axes, axes[1, COUNT] - lacking * axes[1, SHIFT],
-              padding_mode, group * sizes.group, sizes.group, sizes.pitch, band)
-    n_pixels = gather(out, axes, image, z, y, x, group * group_out, sizes.pitch, band, rows,
-                      out_rows)
+    fill_band(images, block.image, input_of(geometry, 0, block.begin[0]),
+              input_of(geometry, 1, block.begin[1]), input_of(geometry, 2, block.begin[2]), axes,
+              block.count[1], padding_mode, group * sizes.group, sizes.group, sizes.pitch, band)
+    n_pixels = gather(out, axes, &block, group * group_out, sizes.pitch, band, rows, out_rows)
     multiply_panels(
         mk, n_pixels, rows, sizes.depth, offsets, &panels[group, 0],
         &bias[0] if bias.shape[0] else NULL, out.shape[4], group_out,
@@ -145,19 +134,12 @@ cdef inline void fill_offsets(
                     n += 1
 
 
-cdef inline intp_t n_blocks(intp_t size, const intp_t[:, ::1] axes, int axis) noexcept nogil:
-    return (size + axes[axis, BLOCK] - 1) // axes[axis, BLOCK]
-
-
 cdef inline intp_t gather(
-    real[:, :, :, :, ::1] out, const intp_t[:, ::1] axes, intp_t image, intp_t z, intp_t y,
-    intp_t x, intp_t channel, intp_t pitch, const real* band, const real** rows, real** out_rows,
+    real[:, :, :, :, ::1] out, const intp_t[:, ::1] axes, const block_t* block, intp_t channel,
+    intp_t pitch, const real* band, const real** rows, real** out_rows,
 ) noexcept nogil:
     """Write the addresses of the windows and of their outputs; return how many there are."""
     cdef:
-        intp_t depth = min(axes[0, BLOCK], out.shape[1] - z)
-        intp_t height = min(axes[1, BLOCK], out.shape[2] - y)
-        intp_t width = min(axes[2, BLOCK], out.shape[3] - x)
         intp_t line = axes[2, COUNT] * pitch
         intp_t step = axes[2, SHIFT] * pitch
         intp_t n = 0
@@ -165,12 +147,13 @@ cdef inline intp_t gather(
         const real* window
         real* out_pixel
 
-    for i in range(depth):
-        for j in range(height):
+    for i in range(block.size[0]):
+        for j in range(block.size[1]):
             window = band + (j * axes[1, SHIFT] + i * axes[0, SHIFT] * axes[1, COUNT]) * line
-            out_pixel = &out[image, z + i, y + j, x, channel]
-            for k in range(width):
+            out_pixel = &out[block.image, block.begin[0] + i, block.begin[1] + j, block.begin[2],
+                             channel]
+            for k in range(block.size[2]):
                 rows[n + k] = window + k * step
                 out_rows[n + k] = out_pixel + k * out.shape[4]
-            n += width
+            n += block.size[2]
     return n

@@ -7,22 +7,16 @@ there along the rows. The first pass makes a plane of each term, and the last on
 """
 from cython.parallel cimport parallel, prange
 
+from .band cimport COUNT, SHIFT, block_of, block_t, count_blocks, n_blocks
 from .cpu cimport kernels, microkernels, plane_output, plane_taps
-from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .planes cimport fill_planes, interleave, planes
-from .product cimport activate
+from .planes cimport fill_block, interleave, planes
+from .product cimport ACTIVATION_RELU, activate
 from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
-# Columns of `axes`, one row an axis, and the rows of outputs of one pass.
 cdef enum:
-    BLOCK = 0      # output pixels of a task
-    COUNT = 1      # input pixels under them
-    STEP = 2       # pixels of the image between these
-    SHIFT = 3      # such steps between neighbouring outputs
-    RELU = 1
-    N_ROWS = 4
+    N_ROWS = 4    # of outputs, of one pass
 
 
 cdef struct form_t:
@@ -63,8 +57,7 @@ def conv(
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
         const microkernels* mk = kernels()
-        intp_t n_tasks = out.shape[0] * blocks(out.shape[1], axes[0, BLOCK]) \
-            * blocks(out.shape[2], axes[1, BLOCK]) * blocks(out.shape[3], axes[2, BLOCK])
+        intp_t n_tasks = count_blocks[real](out, axes)
         intp_t zero = 0
         intp_t task
         form_t form
@@ -97,10 +90,6 @@ def conv(
         restore_denormals(mode)
 
 
-cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
-    return (size + block - 1) // block
-
-
 cdef inline void fill_taps(
     plane_taps* taps, const intp_t* plane_offsets, intp_t n_planes, intp_t n_rows,
     intp_t row_step, const intp_t* columns, intp_t n_columns,
@@ -121,21 +110,11 @@ cdef void convolve_block(
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:
-        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
-        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
-        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
-        intp_t x = task % n_x * axes[2, BLOCK]
-        intp_t y = task // n_x % n_y * axes[1, BLOCK]
-        intp_t z = task // (n_x * n_y) % n_z * axes[0, BLOCK]
-        intp_t image = task // (n_x * n_y * n_z)
+        block_t block = block_of[real](task, out, axes)
         real* band = <real*> cut(&room, sizes[0] * sizeof(real))     # the planes under the block
         real* stack = <real*> cut(&room, sizes[1] * sizeof(real))    # a plane of each term
         real* rows = <real*> cut(&room, sizes[2] * sizeof(real))     # some rows of each term
         real* lines = <real*> room
-        intp_t size[3]
-        intp_t start[3]
-        intp_t count[3]
-        intp_t step[3]
         intp_t channels = out.shape[4]
         intp_t line = way.line
         intp_t x_step = axes[1, SHIFT] * way.row
@@ -144,43 +123,37 @@ cdef void convolve_block(
         const real* source
         plane_output form
 
-    size[0] = min(axes[0, BLOCK], out.shape[1] - z)
-    size[1] = min(axes[1, BLOCK], out.shape[2] - y)
-    size[2] = min(axes[2, BLOCK], out.shape[3] - x)
-    start[0] = input_of(geometry, 0, z)
-    start[1] = input_of(geometry, 1, y)
-    start[2] = input_of(geometry, 2, x)
-    for i in range(3):
-        count[i] = axes[i, COUNT] - (axes[i, BLOCK] - size[i]) * axes[i, SHIFT]
-        step[i] = axes[i, STEP]
-    fill_planes(images, image, start, count, step, axes[2, SHIFT], way.phase, way.plane,
-                way.padding_mode, band)
-    form.relu = way.activation == RELU
+    fill_block(images, &block, geometry, axes, way.phase, way.plane, way.padding_mode, band)
+    form.relu = way.activation == ACTIVATION_RELU
     form.channel_step = 0
     form.row_step = out.shape[3] if channels == 1 else channels * line
-    form.stream = way.stream and channels == 1 and way.activation <= RELU
-    for i in range(size[0]):
+    form.stream = way.stream and channels == 1 and way.activation <= ACTIVATION_RELU
+    for i in range(block.size[0]):
         for channel in range(channels):
             source = band + way.plane * (
                 i * axes[0, SHIFT] * images.shape[4] + channel * images.shape[4] // channels)
-            target = &out[image, z + i, y, x, 0] if channels == 1 else lines + channel * line
+            target = lines + channel * line
+            if channels == 1:
+                target = &out[block.image, block.begin[0] + i, block.begin[1], block.begin[2], 0]
             if way.depth.n_planes > 1:
-                pass_depth(mk, way, first, channel, count[1], source, stack)
+                pass_depth(mk, way, first, channel, block.count[1], source, stack)
                 source = stack
-            for row in range(blocks(size[1], N_ROWS)):
-                n = min(<intp_t> N_ROWS, size[1] - row * N_ROWS)
+            for row in range(n_blocks(block.size[1], N_ROWS)):
+                n = min(<intp_t> N_ROWS, block.size[1] - row * N_ROWS)
                 pass_height(mk, way, first, second, channel, n,
-                            count[2] if axes[2, SHIFT] == 1 else way.row,
+                            block.count[2] if axes[2, SHIFT] == 1 else way.row,
                             x_step, source + row * N_ROWS * x_step, rows)
-                planes(mk, &way.width, 1, n, size[2], rows, way.row, &last[channel, 0], &form,
+                planes(mk, &way.width, 1, n, block.size[2], rows, way.row, &last[channel, 0], &form,
                        target + row * N_ROWS * form.row_step)
-            if way.activation > RELU:
-                for row in range(size[1]):
-                    activate(mk, way.activation, size[2], target + row * form.row_step)
+            if way.activation > ACTIVATION_RELU:
+                for row in range(block.size[1]):
+                    activate(mk, way.activation, block.size[2], target + row * form.row_step)
         if channels > 1:
-            for row in range(size[1]):
-                interleave(mk, channels, size[2], lines + row * channels * line, line, way.stream,
-                           &out[image, z + i, y + row, x, 0])
+            for row in range(block.size[1]):
+                interleave(mk, channels, block.size[2], lines + row * channels * line, line,
+                           way.stream,
+                           &out[block.image, block.begin[0] + i, block.begin[1] + row,
+                                block.begin[2], 0])
 
 
 cdef inline void pass_depth(

@@ -7,22 +7,16 @@ time, until their channels can be put side by side.
 """
 from cython.parallel cimport parallel, prange
 
+from .band cimport COUNT, SHIFT, block_of, block_t, count_blocks, n_blocks
 from .cpu cimport kernels, microkernels, plane_output, plane_taps
-from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .planes cimport fill_planes, interleave, planes
-from .product cimport activate
+from .planes cimport fill_block, interleave, planes
+from .product cimport ACTIVATION_RELU, activate
 from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
-# Columns of `axes`, one row an axis, and the rows of outputs that wait in lines.
 cdef enum:
-    BLOCK = 0      # output pixels of a task
-    COUNT = 1      # input pixels under them
-    STEP = 2       # pixels of the image between these
-    SHIFT = 3      # such steps between neighbouring outputs
-    RELU = 1
-    N_LINES = 4
+    N_LINES = 4    # rows of outputs that wait
 
 
 cdef struct form_t:
@@ -57,8 +51,7 @@ def conv(
     """Write the convolution of `images` to `out`. Arguments are trusted."""
     cdef:
         const microkernels* mk = kernels()
-        intp_t n_tasks = out.shape[0] * blocks(out.shape[1], axes[0, BLOCK]) \
-            * blocks(out.shape[2], axes[1, BLOCK]) * blocks(out.shape[3], axes[2, BLOCK])
+        intp_t n_tasks = count_blocks[real](out, axes)
         intp_t task
         form_t form
         char* room
@@ -102,10 +95,6 @@ def row(const intp_t[::1] values):
     return values
 
 
-cdef inline intp_t blocks(intp_t size, intp_t block) noexcept nogil:
-    return (size + block - 1) // block
-
-
 cdef void convolve_block(
     const microkernels* mk, const form_t* form, const real[:, :, :, :, :] images,
     const real[:, :, ::1] weights, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
@@ -113,58 +102,26 @@ cdef void convolve_block(
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:
-        intp_t n_z = blocks(out.shape[1], axes[0, BLOCK])
-        intp_t n_y = blocks(out.shape[2], axes[1, BLOCK])
-        intp_t n_x = blocks(out.shape[3], axes[2, BLOCK])
-        intp_t x = task % n_x * axes[2, BLOCK]
-        intp_t y = task // n_x % n_y * axes[1, BLOCK]
-        intp_t z = task // (n_x * n_y) % n_z * axes[0, BLOCK]
-        intp_t image = task // (n_x * n_y * n_z)
-        intp_t depth = min(axes[0, BLOCK], out.shape[1] - z)
-        intp_t height = min(axes[1, BLOCK], out.shape[2] - y)
-        intp_t width = min(axes[2, BLOCK], out.shape[3] - x)
+        block_t block = block_of[real](task, out, axes)
         intp_t row = axes[2, SHIFT] * form.phase
         intp_t plane = axes[1, COUNT] * row
         real* band = <real*> cut(&room, form.n_values * sizeof(real))
         real* lines = <real*> room
         intp_t i
         real* here
+        real* target
 
-    fill_block(images, image, z, y, x, depth, height, width, geometry, axes, form.phase, plane,
-               form.padding_mode, band)
-    for i in range(depth):
+    fill_block(images, &block, geometry, axes, form.phase, plane, form.padding_mode, band)
+    for i in range(block.size[0]):
         here = band + i * axes[0, SHIFT] * images.shape[4] * plane
+        target = &out[block.image, block.begin[0] + i, block.begin[1], block.begin[2], 0]
         if out.shape[4] == 1:
-            convolve_plane(mk, form, weights, height, width, here, axes[1, SHIFT] * row,
-                           out.shape[3], &out[image, z + i, y, x, 0])
+            convolve_plane(mk, form, weights, block.size[1], block.size[2], here,
+                           axes[1, SHIFT] * row, out.shape[3], target)
         else:
-            convolve_rows(mk, form, weights, height, width, here, axes[1, SHIFT] * row,
-                          plane * images.shape[4] // weights.shape[0], out.shape[3],
-                          out.shape[4], lines, &out[image, z + i, y, x, 0])
-
-
-cdef inline void fill_block(
-    const real[:, :, :, :, :] images, intp_t image, intp_t z, intp_t y, intp_t x, intp_t depth,
-    intp_t height, intp_t width, const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes,
-    intp_t phase, intp_t plane, int padding_mode, real* band,
-) noexcept nogil:
-    """Copy the input under depth x height x width outputs from (z, y, x) on."""
-    cdef:
-        intp_t start[3]
-        intp_t count[3]
-        intp_t step[3]
-        int axis
-
-    start[0] = input_of(geometry, 0, z)
-    start[1] = input_of(geometry, 1, y)
-    start[2] = input_of(geometry, 2, x)
-    count[0] = axes[0, COUNT] - (axes[0, BLOCK] - depth) * axes[0, SHIFT]
-    count[1] = axes[1, COUNT] - (axes[1, BLOCK] - height) * axes[1, SHIFT]
-    count[2] = axes[2, COUNT] - (axes[2, BLOCK] - width) * axes[2, SHIFT]
-    for axis in range(3):
-        step[axis] = axes[axis, STEP]
-    fill_planes(images, image, start, count, step, axes[2, SHIFT], phase, plane, padding_mode,
-                band)
+            convolve_rows(mk, form, weights, block.size[1], block.size[2], here,
+                          axes[1, SHIFT] * row, plane * images.shape[4] // weights.shape[0],
+                          out.shape[3], out.shape[4], lines, target)
 
 
 cdef inline void convolve_plane(
@@ -178,14 +135,14 @@ cdef inline void convolve_plane(
 
     output.row_step = out_width
     output.channel_step = 0
-    output.relu = form.activation == RELU
-    output.stream = form.stream and form.activation <= RELU
+    output.relu = form.activation == ACTIVATION_RELU
+    output.stream = form.stream and form.activation <= ACTIVATION_RELU
     # Streams that end inside a line of the caches must soon go on.
     n = N_LINES if output.stream else height
-    for i in range(blocks(height, n)):
+    for i in range(n_blocks(height, n)):
         planes(mk, &form.taps, 1, min(n, height - i * n), width, band + i * n * x_step, x_step,
                &weights[0, 0, 0], &output, out + i * n * out_width)
-    if form.activation > RELU:
+    if form.activation > ACTIVATION_RELU:
         for i in range(height):
             activate(mk, form.activation, width, out + i * out_width)
 
@@ -209,9 +166,9 @@ cdef inline void convolve_rows(
 
     output.row_step = (out_channels + n_out) * form.line
     output.channel_step = form.line
-    output.relu = form.activation == RELU
+    output.relu = form.activation == ACTIVATION_RELU
     output.stream = False
-    for batch in range(blocks(height, N_LINES)):
+    for batch in range(n_blocks(height, N_LINES)):
         y = batch * N_LINES
         n = min(<intp_t> N_LINES, height - y)
         for group in range(weights.shape[0]):
@@ -221,7 +178,7 @@ cdef inline void convolve_rows(
                        x_step, &weights[group, part, 0], &output, lines + channel * form.line)
         for i in range(n):
             line = lines + i * output.row_step
-            if form.activation > RELU:
+            if form.activation > ACTIVATION_RELU:
                 for channel in range(out_channels):
                     activate(mk, form.activation, width, line + channel * form.line)
             interleave(mk, out_channels, width, line, form.line, form.stream,

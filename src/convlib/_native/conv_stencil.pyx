@@ -9,6 +9,7 @@ do not fill a vector. `_conv/stencil.py` tells how the lists lie.
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
 
+from .band cimport n_blocks
 from .border cimport border_index, fill_row
 from .cpu cimport STENCIL_LARGE, STENCIL_MIDDLE, STENCIL_SMALL, kernels, microkernels, stencil
 from .geometry cimport input_of
@@ -113,10 +114,6 @@ def conv(
             convolve_block(mk, images, weights, out, geometry, plan, padding_mode, activation,
                            in_place, task, aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
-
-
-cdef inline intp_t n_blocks(intp_t size, intp_t block) noexcept nogil:
-    return (size + block - 1) // block
 
 
 cdef void convolve_block(

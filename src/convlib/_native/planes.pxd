@@ -1,8 +1,10 @@
 # Padded planes of single channels, and sums over neighbours in them: lanes are pixels.
 from libc.string cimport memcpy, memset
 
+from .band cimport SHIFT, STEP, block_t
 from .border cimport border_index
 from .cpu cimport microkernels, plane_output, plane_taps
+from .geometry cimport input_of
 from .types cimport float32_t, intp_t, real
 
 
@@ -26,34 +28,38 @@ cdef inline void interleave(
         mk.interleave_f64(n, n_pixels, lines, step, stream, out)
 
 
-cdef inline void fill_planes(
-    const real[:, :, :, :, :] images, intp_t image, const intp_t* start, const intp_t* count,
-    const intp_t* step, intp_t n_phases, intp_t phase, intp_t plane, int padding_mode, real* band,
+cdef inline void fill_block(
+    const real[:, :, :, :, :] images, const block_t* block, const intp_t[:, ::1] geometry,
+    const intp_t[:, ::1] axes, intp_t phase, intp_t plane, int padding_mode, real* band,
 ) noexcept nogil:
-    """Copy the pixels start + i * step, i < count, of all channels; some may lie in the padding.
+    """Copy the pixels under a block, of all channels; some may lie in the padding.
 
-    A plane is one channel of one depth, channels first. Every n_phases-th pixel of a row stands
+    A plane is one channel of one depth, channels first. Every SHIFT-th pixel of a row stands
     next to the other, so that outputs with a stride find their operands side by side; runs of
     them are `phase` values apart.
     """
     cdef:
+        intp_t n_phases = axes[2, SHIFT]
+        intp_t x = input_of(geometry, 2, block.begin[2])
         intp_t i, j, p, c, z, y
         real* line
 
-    for i in range(count[0]):
-        z = border_index(start[0] + i * step[0], images.shape[1], padding_mode)
+    for i in range(block.count[0]):
+        z = border_index(input_of(geometry, 0, block.begin[0]) + i * axes[0, STEP],
+                         images.shape[1], padding_mode)
         for c in range(images.shape[4]):
             line = band
-            for j in range(count[1]):
-                y = border_index(start[1] + j * step[1], images.shape[2], padding_mode)
+            for j in range(block.count[1]):
+                y = border_index(input_of(geometry, 1, block.begin[1]) + j * axes[1, STEP],
+                                 images.shape[2], padding_mode)
                 if z < 0 or y < 0:
                     memset(line, 0, n_phases * phase * sizeof(real))
                 else:
                     for p in range(n_phases):
                         fill_line[real](
-                            <const char*> &images[image, z, y, 0, c], images.strides[3],
-                            images.shape[3], start[2] + p * step[2], n_phases * step[2],
-                            (count[2] - p + n_phases - 1) // n_phases, padding_mode,
+                            <const char*> &images[block.image, z, y, 0, c], images.strides[3],
+                            images.shape[3], x + p * axes[2, STEP], n_phases * axes[2, STEP],
+                            (block.count[2] - p + n_phases - 1) // n_phases, padding_mode,
                             line + p * phase)
                 line += n_phases * phase
             band += plane
