@@ -213,14 +213,13 @@ cdef inline void point_at_pixels(
         # The pixels inside the image are those from `begin` to `end`.
         intp_t begin = 0 if x0 >= 0 else min((plan.x_step - 1 - x0) // plan.x_step, plan.columns)
         intp_t end = 0 if x0 >= width else min((width - 1 - x0) // plan.x_step + 1, plan.columns)
-        const char* first = <const char*> row + x0 * pixel_stride
 
     if row == NULL:
         for u in range(plan.columns):
             pixels[u] = zero
         return
     for u in range(begin, end):
-        pixels[u] = <const real*> (first + u * step)
+        pixels[u] = <const real*> (<const char*> row + (x0 * pixel_stride + u * step))
     u = 0
     while u < plan.columns:
         if u == begin and begin < end:
