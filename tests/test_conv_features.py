@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 import reference
 import reference_features
 from convlib import ConvFeatures
+from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import BLOCK_BYTES
 
 RNG = np.random.default_rng(0)
@@ -47,6 +48,35 @@ CASES = {
     "volumes": (VOLUMES, {"kernel_size": (3, 3, 3), "n_kernels": 5}),
     "volumes std": (VOLUMES, {"kernel_size": (2, 2, 2), "pool": "std", "pool_size": "global"}),
     "maps": (IMAGES, {"output": "maps", "n_kernels": 3}),
+    "dilations": (IMAGES, {"dilations": (1, (2, 1), 3), "n_kernels": 3}),
+    "dilations valid": (IMAGES, {"dilations": [1, 2], "padding": "valid", "kernels": "pca",
+                                 "n_kernels": 3}),
+    "dilations maps": (IMAGES, {"dilations": [2, 1], "output": "maps", "pool_size": "global"}),
+    "dilations kmeans": (IMAGES, {"dilations": [1, 2], "kernels": "kmeans", "n_kernels": 5}),
+    "depthwise": (IMAGES, {"conv": "depthwise", "n_kernels": 3, "stride": (1, 2)}),
+    "depthwise kmeans": (IMAGES, {"conv": "depthwise", "kernels": "kmeans", "n_kernels": 3}),
+    "depthwise given": (IMAGES, {"conv": "depthwise", "kernels": RNG.normal(0, 1, (3, 2, 1, 2))}),
+    "depthwise dilations": (IMAGES, {"conv": "depthwise", "n_kernels": 2, "dilations": (1, 2),
+                                     "padding_mode": "wrap"}),
+    "separable": (IMAGES, {"conv": "separable", "n_kernels": 6, "scale": 0.5}),
+    "separable strides": (IMAGES, {"conv": "separable", "n_kernels": 6, "stride": (2, 3),
+                                   "padding": ((1, 0), (0, 2)), "pool": None}),
+    "separable pca": (IMAGES, {"conv": "separable", "kernels": "pca", "n_kernels": 9,
+                               "padding_mode": "edge", "dilation": 2, "pool_size": "global"}),
+    "separable given": (IMAGES, {"conv": "separable", "kernels": (
+        RNG.normal(0, 1, (3, 3, 4, 2)), RNG.normal(0, 1, (1, 1, 8, 5)))}),
+    "spatial": (IMAGES, {"conv": "spatial", "n_kernels": 3, "scale": 0.5}),
+    "spatial strides": (IMAGES, {"conv": "spatial", "n_kernels": 2, "stride": (2, 3),
+                                 "dilation": (1, 2), "padding": ((1, 0), (0, 2)), "pool": None,
+                                 "padding_mode": "reflect", "kernel_size": (4, 2)}),
+    "spatial kmeans": (IMAGES, {"conv": "spatial", "kernels": "kmeans", "n_kernels": 3}),
+    "spatial given": (IMAGES, {"conv": "spatial", "kernels": (
+        RNG.normal(0, 1, (3, 1, 2)), RNG.normal(0, 1, (2, 8, 2)))}),
+    "spatial rank one": (IMAGES, {"conv": "spatial", "kernels": np.outer(
+        [1, 2, 1], [1, 0, -1]).reshape(3, 3, 1, 1)}),
+    "spatial volumes": (VOLUMES, {"conv": "spatial", "n_kernels": 2, "kernel_size": (3, 2, 3),
+                                  "dilations": (1, 2)}),
+    "separable signals": (SIGNALS, {"conv": "separable", "n_kernels": 4, "kernel_size": (5,)}),
 }
 
 
@@ -60,12 +90,52 @@ def per_axis(value, rank):
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
+def kernels_of_conv(transformer):
+    """Return kernels and groups with which one convolution gives the maps."""
+    first = transformer.kernels_
+    if transformer.conv == "standard":
+        return first.astype(float), transformer.groups
+    if transformer.conv == "spatial":
+        channels = transformer.input_shape_[-1]
+        n_maps = channels * np.prod([part.shape[-1] for part in first])
+        kernels = np.ones((*map(len, first), 1, n_maps))
+        for k in range(n_maps):
+            later = 1
+            for axis in reversed(range(len(first))):
+                part = first[axis].astype(float)
+                column = part.reshape(len(part), -1)[:, k // later]
+                kernels[..., 0, k] *= np.expand_dims(
+                    column, tuple(i for i in range(len(first)) if i != axis))
+                later *= part.shape[-1]
+        return kernels, channels
+    first = first.astype(float)
+    *size, channels, multiplier = first.shape
+    if transformer.conv == "depthwise":
+        return first.reshape(*size, 1, -1), channels
+    mix = transformer.pointwise_kernels_.astype(float).reshape(channels, multiplier, -1)
+    kernels = np.zeros((*size, channels, mix.shape[-1]))
+    for c in range(channels):
+        for m in range(multiplier):
+            kernels[..., c, :] += first[..., c, m, np.newaxis] * mix[c, m]
+    return kernels, 1
+
+
 def expected(transformer, images):
     """Return the features that the fitted `transformer` should give, in float64."""
-    kernels = transformer.kernels_.astype(float)
+    dilations = transformer.dilations or [transformer.dilation]
+    parts = [expected_of(transformer, images, dilation) for dilation in dilations]
+    if transformer.output == "flat":
+        return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=-1)
+    maps = np.concatenate(parts, axis=-1)
+    return maps.reshape(len(maps), 1, 1, -1) if transformer.pool_size == "global" else maps
+
+
+def expected_of(transformer, images, dilation):
+    """Return the maps, or what is pooled from them, for one dilation."""
+    kernels, groups = kernels_of_conv(transformer)
     rank = kernels.ndim - 2
     size, stride = kernels.shape[:-2], per_axis(transformer.stride, rank)
-    dilation = per_axis(transformer.dilation, rank)
+    dilation = per_axis(dilation, rank)
     pads = transformer.padding
     if pads == "same":
         pads = [reference.same_pads(*axis) for axis in zip(
@@ -78,15 +148,14 @@ def expected(transformer, images):
     patches = scale * reference_features.windows(
         images, size, stride, pads, transformer.padding_mode, dilation)
     maps = reference_features.responses(
-        patches, kernels, transformer.bias_, transformer.groups, transformer.epsilon_)
+        patches, kernels, transformer.bias_, groups, transformer.epsilon_)
     maps = reference.activate(maps, transformer.activation)
     pool_size = transformer.pool_size
     if pool_size != "global":
         pool_size = per_axis(pool_size, rank)
     pool_stride = transformer.pool_stride
     pool_stride = pool_size if pool_stride is None else per_axis(pool_stride, rank)
-    out = reference_features.pool(maps, transformer.pool, pool_size, pool_stride)
-    return out if transformer.output == "maps" else out.reshape(len(out), -1)
+    return reference_features.pool(maps, transformer.pool, pool_size, pool_stride)
 
 
 @pytest.mark.kernels
@@ -99,8 +168,9 @@ def test_values_are_those_of_the_definition(case, dtype):
     assert features.dtype == dtype
     assert features.shape == wanted.shape
     # Weights, sums, deviation and pooling each round; all values are of the order of one.
-    terms = np.prod(transformer.kernels_.shape[:-1]) + np.prod(images.shape[1:-1])
-    scale = np.abs(transformer.kernels_).sum(axis=tuple(range(transformer.kernels_.ndim - 1))).max()
+    kernels, _ = kernels_of_conv(transformer)
+    terms = np.prod(kernels.shape[:-1]) + np.prod(images.shape[1:-1])
+    scale = np.abs(kernels).sum(axis=tuple(range(kernels.ndim - 1))).max()
     magnitude = max(1, np.abs(wanted).max(), scale * np.abs(images).max())
     if transformer.pool == "ppv":
         assert np.mean(features != wanted.astype(dtype)) < 0.02  # a value may round over zero
@@ -142,8 +212,33 @@ def test_fit_is_reproducible_for_any_number_of_threads(case):
     first = clone(transformer).fit(images)
     for n_threads in (1, 3):
         again = clone(transformer).set_params(n_threads=n_threads).fit(images)
-        np.testing.assert_array_equal(again.kernels_, first.kernels_)
+        for operand, same in zip(again._learnt.operands, first._learnt.operands, strict=True):
+            np.testing.assert_array_equal(operand, same)
         np.testing.assert_array_equal(again.bias_, first.bias_)
+
+
+def test_nearest_operands_are_as_near_as_they_can_be():
+    kernels = RNG.normal(0, 1, (3, 3, 2, 4))
+    depthwise, pointwise = FORMS["separable"].factor(kernels, 2, 1)
+    assert depthwise.shape == (3, 3, 2, 2)
+    for c in range(2):
+        values = np.linalg.svd(kernels[:, :, c].reshape(9, 4), compute_uv=False)
+        near = depthwise[:, :, c].reshape(9, 2) @ pointwise[0, 0, 2 * c:2 * c + 2]
+        rest = np.linalg.norm(kernels[:, :, c].reshape(9, 4) - near)
+        np.testing.assert_allclose(rest, np.sqrt((values[2:]**2).sum()))
+    kernels = kernels[..., :1]
+    columns, rows = FORMS["spatial"].factor(kernels.reshape(3, 3, 1, 2), 2, 1)
+    for c in range(2):
+        values = np.linalg.svd(kernels[:, :, c, 0], compute_uv=False)
+        rest = np.linalg.norm(kernels[:, :, c, 0] - np.outer(columns[:, c, 0], rows[:, c, 0]))
+        np.testing.assert_allclose(rest, np.sqrt((values[1:]**2).sum()))
+
+
+def test_enough_maps_between_leave_all_kernels_independent():
+    kernels = RNG.normal(0, 1, (3, 3, 1, 32))
+    depthwise, pointwise = FORMS["separable"].factor(kernels, 1, 1)
+    np.testing.assert_allclose(
+        depthwise.reshape(9, 9) @ pointwise[0, 0], kernels.reshape(9, 32), atol=1e-12)
 
 
 def test_triangle_is_the_distance_to_the_centroids():
@@ -299,7 +394,8 @@ def test_byte_order_is_not_a_dtype():
 
 @pytest.mark.parametrize("parameters", [
     {"kernels": "kmeans"}, {"kernels": "kmeans", "pool": None},
-    {"kernels": "kmeans", "activation": "triangle", "pool": None}, {"pool_size": "global"}])
+    {"kernels": "kmeans", "activation": "triangle", "pool": None}, {"pool_size": "global"},
+    {"conv": "separable", "pool": None}, {"conv": "spatial"}, {"dilations": (1, 3)}])
 def test_memory_of_one_large_image_is_what_was_estimated(parameters):
     import tracemalloc
 
@@ -307,7 +403,7 @@ def test_memory_of_one_large_image_is_what_was_estimated(parameters):
     transformer = ConvFeatures(8, random_state=0, working_memory=2, n_threads=1, **parameters)
     transformer.fit(image[:, :50, :50] if parameters.get("pool_size") else image)
     transformer.transform(image)
-    assert transformer._layer._block_rows((1500, 1500, 2), 1, BLOCK_BYTES) > 2
+    assert transformer._layers[0]._block_rows((1500, 1500, 2), 1, BLOCK_BYTES) > 2
     tracemalloc.start()
     features = transformer.transform(image)
     peak = tracemalloc.get_traced_memory()[1]
@@ -325,9 +421,10 @@ def test_estimate_memory_counts_the_result_and_the_blocks():
     assert result < small < result + 2**20
     assert transformer.estimate_memory((400, 32, 32, 1)) == small
     assert transformer.estimate_memory(X.shape, "float64") > 1.9 * result
-    kernels = transformer._layer.kernel_bytes
+    (layer,) = transformer._layers
+    kernels = layer.kernel_bytes
     assert kernels >= transformer.kernels_.nbytes
-    assert small - transformer._layer.block_bytes((32, 32, 1), 400, 2**20 - kernels) == \
+    assert small - layer.block_bytes((32, 32, 1), 400, 2**20 - kernels) == \
         result + kernels
     with pytest.raises(ValueError, match="shape must be a sequence of 2 to 5 ints"):
         transformer.estimate_memory((400,))
@@ -346,6 +443,12 @@ def test_feature_names_mean_something():
     assert names(IMAGES, n_kernels=2, pool="std", pool_size="global") == ["k0_std", "k1_std"]
     assert names(SIGNALS, n_kernels=2, kernel_size=(3,))[2] == "k0_t1_max"
     assert names(VOLUMES, n_kernels=2, kernel_size=(1, 1, 1))[-1] == "k1_z1r2c2_max"
+    assert names(IMAGES, n_kernels=2, conv="depthwise", dilations=[1, 2], pool=None)[-1] == \
+        "k1_c3_d2_r8c9"
+    assert names(IMAGES, n_kernels=2, conv="spatial")[2] == "k0_c1_r0c0_max"
+    assert names(IMAGES[..., :1], n_kernels=2, conv="spatial")[0] == "k0_r0c0_max"
+    assert names(IMAGES, n_kernels=1, dilations=[(1, 2), 3], pool_size="global") == [
+        "k0_d1x2_max", "k0_d3_max"]
 
 
 def test_names_belong_to_the_columns():

@@ -25,16 +25,11 @@ class Columns(NamedTuple):
 class Learnt:
     """The kernels of a layer, in float64, and what belongs to them."""
 
-    kernels: np.ndarray     # (*kernel_size, channels of a group, n_kernels)
-    bias: np.ndarray        # (n_kernels,)
+    operands: tuple         # of arrays, what the operator takes
+    bias: np.ndarray        # (n_maps,)
     epsilon: float | None   # added to the variance of a window; None: windows stay as they are
     scale: float
     groups: list            # of Columns, what the kernels were put together from
-
-    @property
-    def patch_size(self):
-        """Values in a window of one group."""
-        return prod(self.kernels.shape[:-1])
 
     @property
     def centroid_squares(self):
@@ -42,12 +37,15 @@ class Learnt:
         return np.array([(group.centroids**2).sum(axis=1) for group in self.groups])
 
     def with_whitening(self):
-        """Return kernels and bias that give each group's whitened window, then its products."""
+        """Return weights and bias that give each group's whitened window, then its products.
+
+        The weights are (values of a window, maps).
+        """
         weights = np.concatenate(
             [part for group in self.groups for part in (group.whitening, group.weights)], axis=1)
         bias = np.concatenate(
             [part for group in self.groups for part in (-group.centre, group.bias)])
-        return weights.reshape(*self.kernels.shape[:-1], -1) * self.scale, bias
+        return weights * self.scale, bias
 
 
 def random_kernels(patches, patch_size, n_kernels, random_state):
@@ -94,53 +92,60 @@ def kmeans_kernels(patches, patch_size, n_kernels, random_state):
 LEARNERS = {"random": random_kernels, "kmeans": kmeans_kernels, "pca": pca_kernels}
 
 
-def learn(name, images, kernel_size, n_kernels, dilation, groups, normalize, scale, random_state):
-    """Return the `Learnt` kernels called `name` for a list of `Images`."""
-    channels = images[0].shape[-1] // groups
+def learn(settings, images, channels, random_state):
+    """Return the `Learnt` kernels of `LayerSettings` for a list of `Images`."""
+    name, form, kernel_size = settings.kernels, settings.form, settings.kernel_size
+    groups = channels if form.per_channel else settings.groups
+    n_kernels = settings.n_kernels * (channels if form.per_channel else 1)
     patches = epsilon = None
-    if normalize or name != "random":
-        patches = scale * sample_patches(images, kernel_size, dilation, random_state)
-        patches = patches.reshape(len(patches), -1, groups, channels)
+    if settings.normalize or name != "random":
+        patches = settings.scale * sample_patches(
+            images, kernel_size, settings.dilations, random_state)
+        patches = patches.reshape(len(patches), -1, groups, channels // groups)
     needed = max(2, n_kernels // groups if name == "kmeans" else 2)
     if name != "random" and len(patches) < needed:
         raise ValueError(
-            f"kernels={name!r} with n_kernels={n_kernels} learns from at least {needed} patches "
-            f"of {tuple(kernel_size)}; X has {len(patches)}, n_samples={sum(map(len, images))}"
+            f"kernels={name!r} with n_kernels={settings.n_kernels} learns from at least {needed} "
+            f"patches of {kernel_size}; X has {len(patches)}, n_samples={sum(map(len, images))}"
         )
-    if normalize:
+    if settings.normalize:
         epsilon = contrast_epsilon(patches)
     columns = []
     for group in range(groups):
         flat = None if patches is None else patches[:, :, group].reshape(len(patches), -1)
-        if normalize:
+        if settings.normalize:
             flat = normalize_contrast(flat, epsilon)
-        size = prod(kernel_size) * channels
+        size = prod(kernel_size) * (channels // groups)
         columns.append(LEARNERS[name](flat, size, n_kernels // groups, random_state))
     weights = np.concatenate([group.weights for group in columns], axis=1)
     bias = np.concatenate([group.bias for group in columns])
-    kernels = weights.reshape(*kernel_size, channels, n_kernels)
-    return Learnt(kernels, bias, epsilon, scale, columns)
+    kernels = weights.reshape(*kernel_size, channels // groups, n_kernels)
+    operands = form.factor(kernels, channels, settings.groups)
+    return Learnt(operands, bias, epsilon, settings.scale, columns)
 
 
-def given(kernels, images, dilation, normalize, scale, random_state):
-    """Return kernels of the user's as `Learnt`."""
+def given(settings, images, channels, random_state):
+    """Return the user's operands as `Learnt`."""
     epsilon = None
-    if normalize:
-        patches = sample_patches(images, kernels.shape[:-2], dilation, random_state)
-        epsilon = contrast_epsilon(scale * patches)
-    kernels = kernels.astype(np.float64)
-    return Learnt(kernels, np.zeros(kernels.shape[-1]), epsilon, scale, [])
+    if settings.normalize:
+        patches = sample_patches(
+            images, settings.kernel_size, settings.dilations, random_state)
+        epsilon = contrast_epsilon(settings.scale * patches)
+    operands = settings.form.fitted(settings.kernels, channels, settings.groups)
+    operands = tuple(operand.astype(np.float64) for operand in operands)
+    n_maps = settings.n_kernels * (channels if settings.form.per_channel else 1)
+    return Learnt(operands, np.zeros(n_maps), epsilon, settings.scale, [])
 
 
-def sample_patches(images, kernel_size, dilation, random_state):
+def sample_patches(images, kernel_size, dilations, random_state):
     """Return patches (n_patches, *kernel_size, channels) in float64, from all over the images.
 
-    All of them where there are few, else about `N_PATCHES` drawn with replacement. Images
-    smaller than the dilated kernel are padded with zeros around them.
+    All of them where there are few, else about `N_PATCHES` drawn with replacement, as many of
+    each dilation. Images smaller than the dilated kernel are padded with zeros around them.
     """
-    share = -(-N_PATCHES // len(images))
-    parts = [_sample(part, kernel_size, dilation, share, random_state) for part in images]
-    return np.concatenate(parts)
+    share = -(-N_PATCHES // (len(images) * len(dilations)))
+    return np.concatenate([_sample(part, kernel_size, dilation, share, random_state)
+                           for dilation in dilations for part in images])
 
 
 def _sample(images, kernel_size, dilation, n_patches, random_state):

@@ -71,39 +71,51 @@ class Triangle:
 
 @dataclass(frozen=True)
 class Layer:
-    """Convolution, activation and pooling with settled kernels."""
+    """Convolution, activation and pooling with settled kernels.
 
-    packed: PackedKernel
+    Only the first stage sees neighbours along the first axis, so that a block of rows goes
+    through all of them.
+    """
+
+    stages: tuple        # of PackedKernels
     contrast: Contrast | None
     triangle: Triangle | None
     pool: str | None
     pool_size: object    # 'global' or one int per axis
     pool_stride: tuple | None
-    n_kernels: int
+    n_maps: int
 
     @property
     def dtype(self):
         """Of the images and the features."""
-        return self.packed.kernel.dtype
+        return self.stages[0].kernel.dtype
 
     @property
     def kernel_bytes(self):
         """Of the kernels, plain and prepared."""
-        packed = [self.packed] + ([self.contrast.boxes] if self.contrast else [])
-        return sum(kernel.nbytes for kernel in packed)
+        boxes = [self.contrast.boxes] if self.contrast else []
+        return sum(kernel.nbytes for kernel in (*self.stages, *boxes))
 
     def maps_shape(self, image_shape):
         """Return the shape of the maps of one image, before pooling."""
-        return (*self.packed.output_shape(image_shape)[:-1], self.n_kernels)
+        return (*self.stage_shapes(image_shape)[-1][:-1], self.n_maps)
+
+    def stage_shapes(self, image_shape):
+        """Return the shape of what each stage makes of one image."""
+        shapes = []
+        for stage in self.stages:
+            image_shape = stage.output_shape(image_shape)
+            shapes.append(image_shape)
+        return shapes
 
     def output_shape(self, image_shape):
         """Return the shape of the features of one image."""
-        *size, n_kernels = self.maps_shape(image_shape)
+        *size, n_maps = self.maps_shape(image_shape)
         if self.pool is None:
-            return (*size, n_kernels)
+            return (*size, n_maps)
         if self.pool_size == "global":
-            return (n_kernels,)
-        return (*output_size(tuple(size), self.pool_size, stride=self.pool_stride), n_kernels)
+            return (n_maps,)
+        return (*output_size(tuple(size), self.pool_size, stride=self.pool_stride), n_maps)
 
     def block_images(self, image_shape, n_images, budget):
         """Return how many images make a block of `budget` bytes, at least one."""
@@ -114,8 +126,7 @@ class Layer:
         n = self.block_images(image_shape, n_images, budget)
         rows = self._block_rows(image_shape, n, budget)
         n_bytes = self._operand_bytes(image_shape)
-        if self.pool is not None or self.contrast is not None or self.triangle is not None:
-            n_bytes += rows * self._row_bytes(self.maps_shape(image_shape))
+        n_bytes += rows * self._row_bytes(image_shape, beside_maps=self._is_direct)
         return n * n_bytes
 
     def run(self, images, out, budget, n_threads):
@@ -169,43 +180,59 @@ class Layer:
 
     def _convolve(self, images, operand, out, first, n_threads):
         """Write rows `first` and on of the activated maps to `out`."""
+        *before, last = self.stages
+        for stage in before:
+            # Later kernels have one row, so that the size of the block is that of the result.
+            shape = stage.output_shape(images.shape[1:])
+            maps = np.empty((len(out), out.shape[1], *shape[1:]), self.dtype)
+            stage._run(images, maps, first, n_threads)
+            images, first = maps, 0
         maps = out
         if self.triangle is not None:
-            maps = np.empty((*out.shape[:-1], self.packed.kernel.shape[-1]), self.dtype)
-        self.packed._run(images, maps, first, n_threads)
+            maps = np.empty((*out.shape[:-1], last.kernel.shape[-1]), self.dtype)
+        last._run(images, maps, first, n_threads)
         if self.contrast is not None:
             self.contrast.normalize(operand, maps, first, n_threads)
         if self.triangle is not None:
             self.triangle.apply(maps, out)
 
+    @property
+    def _is_direct(self):
+        """Whether the maps are the result."""
+        return self.pool is None and self.contrast is None and self.triangle is None
+
     def _image_bytes(self, image_shape):
-        maps = self.maps_shape(image_shape)
-        return self._operand_bytes(image_shape) + maps[0] * self._row_bytes(maps)
+        rows = self.maps_shape(image_shape)[0]
+        return self._operand_bytes(image_shape) + rows * self._row_bytes(image_shape)
 
     def _operand_bytes(self, image_shape):
         values = prod(image_shape)
         return values * (self.dtype.itemsize + (16 if self.contrast else 0))
 
-    def _row_bytes(self, maps):
+    def _row_bytes(self, image_shape, beside_maps=False):
         """Return the bytes of one row of the maps of one image, with what they are made of."""
-        columns = self.n_kernels
+        *before, last = (prod(shape[1:]) for shape in self.stage_shapes(image_shape))
+        pixels = prod(self.maps_shape(image_shape)[1:-1])
+        values = sum(before)
+        if not beside_maps:
+            values += pixels * self.n_maps
         if self.triangle is not None:
-            columns += 4 * self.packed.kernel.shape[-1]
-        n_bytes = columns * self.dtype.itemsize
+            values += 4 * last
+        n_bytes = values * self.dtype.itemsize
         if self.contrast is not None:
-            n_bytes += 8 * self.contrast.boxes.kernel.shape[-1]
-        return prod(maps[1:-1]) * n_bytes
+            n_bytes += 8 * pixels * self.contrast.boxes.kernel.shape[-1]
+        return n_bytes
 
     def _block_rows(self, image_shape, n_images, budget):
         """Return how many rows of the maps are computed at a time."""
-        maps = self.maps_shape(image_shape)
-        if self.pool is None and self.contrast is None and self.triangle is None:
-            return maps[0]
+        n_rows = self.maps_shape(image_shape)[0]
+        if self._is_direct and len(self.stages) == 1:
+            return n_rows
         # One large image leaves no room beside it: its maps get some all the same, since strips
         # of single rows are slow.
         left = max(budget - n_images * self._operand_bytes(image_shape), budget // 4)
         least = 1 if self.pool is None or self.pool_size == "global" else self.pool_size[0]
-        return int(np.clip(left // (n_images * self._row_bytes(maps)), least, maps[0]))
+        return int(np.clip(left // (n_images * self._row_bytes(image_shape)), least, n_rows))
 
 
 def _block(buffer, shape):
@@ -213,29 +240,39 @@ def _block(buffer, shape):
     return buffer[:prod(shape)].reshape(shape)
 
 
-def build_layer(learnt, image_shape, conv_settings, pool, pool_size, pool_stride, dtype):
-    """Return the `Layer` of learnt kernels; see `ConvFeatures` for the settings."""
+def build_layer(form, learnt, image_shape, conv_settings, pool, dtype):
+    """Return the `Layer` of learnt kernels; see `ConvFeatures` for the settings.
+
+    `pool` is the statistic, the size and the stride of windows.
+    """
     settings = dict(conv_settings)
-    activation = settings.pop("activation")
-    groups = settings["groups"]
-    weights, bias = learnt.kernels * learnt.scale, learnt.bias
+    activation, bias = settings.pop("activation"), learnt.bias
+    stages = form.stages(learnt.operands, image_shape[-1], settings)
+    n_maps = stages[-1].kernel.shape[-1]
+    kernel, settings = stages[0]
+    kernel = kernel * learnt.scale
+    window = kernel.shape[:-1]
     contrast = triangle = None
     if activation == "triangle":
         activation = None
-        weights, bias = learnt.with_whitening()
-        triangle = Triangle(learnt.centroid_squares.astype(dtype), learnt.patch_size)
+        kernel, bias = learnt.with_whitening()
+        kernel = kernel.reshape(*window, -1)
+        triangle = Triangle(learnt.centroid_squares.astype(dtype), prod(window))
     if learnt.epsilon is not None:
-        axes = tuple(range(weights.ndim - 1))
-        weights = weights - weights.mean(axis=axes)  # the window's mean drops out
-        box = np.ones((*weights.shape[:-1], 2 * groups))
+        kernel = kernel - kernel.mean(axis=tuple(range(len(window))))  # windows without mean
+        groups = settings["groups"]
+        box = np.ones((*window, 2 * groups))
         box *= np.repeat([learnt.scale, learnt.scale**2], groups)
         boxes = pack_kernel(
             box, (*image_shape[:-1], 2 * image_shape[-1]), dtype="float64",
             **settings | {"groups": 2 * groups})
-        contrast = Contrast(boxes, learnt.patch_size, learnt.epsilon, bias.astype(dtype),
-                            activation)
+        contrast = Contrast(boxes, prod(window), learnt.epsilon, bias.astype(dtype), activation)
         bias = activation = None
-    packed = pack_kernel(
-        weights, image_shape, bias, activation=activation, dtype=dtype, **settings)
-    return Layer(packed, contrast, triangle, pool, pool_size, pool_stride,
-                 learnt.kernels.shape[-1])
+    stages = [(kernel, settings), *stages[1:]]
+    packed = []
+    for kernel, settings in stages:
+        if len(packed) == len(stages) - 1:
+            settings = settings | {"bias": bias, "activation": activation}
+        packed.append(pack_kernel(kernel, image_shape, dtype=dtype, **settings))
+        image_shape = packed[-1].output_shape(image_shape)
+    return Layer(tuple(packed), contrast, triangle, *pool, n_maps)

@@ -7,6 +7,7 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib.estimators import _kernels
+from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import build_layer
 from convlib.ops.pool import GLOBAL_KINDS, WINDOW_KINDS
 
@@ -16,15 +17,16 @@ DEFAULT_KERNEL_SIZE = 3
 
 @dataclass(frozen=True)
 class LayerSettings:
-    """What a layer is made from: one value per axis, kernels by name or as an array."""
+    """What layers are made from: one value per axis, kernels by name or as operands."""
 
-    kernels: object
+    form: object         # of convolution, from `FORMS`
+    kernels: str | tuple
     kernel_size: tuple
     n_kernels: int
     stride: tuple
     padding: object
     padding_mode: str
-    dilation: tuple
+    dilations: tuple     # of tuples, one for each layer
     groups: int
     activation: str | None
     pool: str | None
@@ -38,64 +40,66 @@ class LayerSettings:
         """Number of spatial axes."""
         return len(self.kernel_size)
 
-    def check_channels(self, channels):
-        """Refuse images whose channels do not fit the kernels and groups."""
+    def learn(self, images, random_state):
+        """Return the `Learnt` kernels for a list of `Images`."""
+        channels = images[0].shape[-1]
         if channels % self.groups or self.n_kernels % self.groups:
             raise ValueError(
                 f"groups must divide the {channels} channels of X and n_kernels="
                 f"{self.n_kernels}; got {self.groups}"
             )
-        if isinstance(self.kernels, np.ndarray):
-            check.groups_fit(channels, self.kernels.shape[-2], self.n_kernels, self.groups)
+        learn = _kernels.learn if isinstance(self.kernels, str) else _kernels.given
+        return learn(self, images, channels, random_state)
 
-    def learn(self, images, random_state):
-        """Return the `Learnt` kernels for a list of `Images`."""
-        if isinstance(self.kernels, np.ndarray):
-            return _kernels.given(
-                self.kernels, images, self.dilation, self.normalize, self.scale, random_state)
-        return _kernels.learn(
-            self.kernels, images, self.kernel_size, self.n_kernels, self.dilation, self.groups,
-            self.normalize, self.scale, random_state)
-
-    def layer(self, learnt, image_shape, dtype):
-        """Return the `Layer` of learnt kernels for images of `dtype`."""
+    def layers(self, learnt, image_shape, dtype):
+        """Return a `Layer` of learnt kernels for each dilation, for images of `dtype`."""
         conv = {
             "stride": self.stride, "padding": self.padding, "padding_mode": self.padding_mode,
-            "dilation": self.dilation, "groups": self.groups, "activation": self.activation,
+            "groups": self.groups, "activation": self.activation,
         }
-        return build_layer(
-            learnt, image_shape, conv, self.pool, self.pool_size, self.pool_stride, dtype)
+        pool = self.pool, self.pool_size, self.pool_stride
+        return [build_layer(self.form, learnt, image_shape, conv | {"dilation": dilation}, pool,
+                            dtype) for dilation in self.dilations]
 
 
 def checked_settings(parameters):
     """Return the `LayerSettings` of the parameters of a ConvFeatures."""
-    kernels, kernel_size, n_kernels = _checked_kernels(parameters)
+    form = FORMS[check.choice("conv", parameters["conv"], tuple(FORMS))]
+    groups = check.integer("groups", parameters["groups"], 1)
+    if groups > 1 and not form.has_groups:
+        raise ValueError(f"groups must be 1 with conv={parameters['conv']!r}; got {groups}")
+    kernels, kernel_size, n_kernels = _checked_kernels(parameters, form, groups)
     rank = len(kernel_size)
     activation = check.choice(
         "activation", parameters["activation"], (None, *check.ACTIVATIONS, "triangle"))
-    if activation == "triangle" and not (isinstance(kernels, str) and kernels == "kmeans"):
-        raise ValueError("activation='triangle' goes with kernels='kmeans' only")
+    windowed = [name for name, other in FORMS.items() if other.has_windows]
+    is_kmeans = isinstance(kernels, str) and kernels == "kmeans"
+    if activation == "triangle" and not (is_kmeans and form.has_windows):
+        raise ValueError(
+            f"activation='triangle' goes with kernels='kmeans' and conv in {windowed} only")
     normalize = parameters["normalize_patches"]
     if isinstance(normalize, str):
         check.choice("normalize_patches", normalize, ("auto",))
-        normalize = isinstance(kernels, str) and kernels == "kmeans"
+        normalize = is_kmeans and form.has_windows
+    normalize = check.flag("normalize_patches", normalize)
+    if normalize and not form.has_windows:
+        raise ValueError(f"normalize_patches goes with conv in {windowed} only")
     pool, pool_size, pool_stride = _checked_pool(parameters, rank)
     return LayerSettings(
-        kernels=kernels, kernel_size=kernel_size, n_kernels=n_kernels,
+        form=form, kernels=kernels, kernel_size=kernel_size, n_kernels=n_kernels,
         stride=check.axis_ints("stride", parameters["stride"], rank, 1),
         padding=check.padding_spec(parameters["padding"], rank),
         padding_mode=check.choice(
             "padding_mode", parameters["padding_mode"], check.PADDING_MODES),
-        dilation=check.axis_ints("dilation", parameters["dilation"], rank, 1),
-        groups=check.integer("groups", parameters["groups"], 1),
+        dilations=_checked_dilations(parameters, rank), groups=groups,
         activation=activation, pool=pool, pool_size=pool_size, pool_stride=pool_stride,
-        normalize=check.flag("normalize_patches", normalize),
+        normalize=normalize,
         scale=1.0 if parameters["scale"] is None else _factor("scale", parameters["scale"]),
     )
 
 
-def _checked_kernels(parameters):
-    """Return kernels, kernel size and count; an array settles the last two."""
+def _checked_kernels(parameters, form, groups):
+    """Return kernels, kernel size and count; operands settle the last two."""
     kernels, size = parameters["kernels"], parameters["kernel_size"]
     n_kernels = check.integer("n_kernels", parameters["n_kernels"], 1)
     entries = check.as_entries(size)
@@ -103,16 +107,34 @@ def _checked_kernels(parameters):
     kernel_size = check.axis_ints("kernel_size", size, min(max(rank, 1), 3), 1)
     if isinstance(kernels, str):
         return check.choice("kernels", kernels, tuple(_kernels.LEARNERS)), kernel_size, n_kernels
-    kernels = check.kernel_array("kernels", kernels)
-    if not np.isfinite(kernels).all():
-        raise ValueError("kernels must be finite")
-    if kernel_size != kernels.shape[:-2] and check.as_int(size) != DEFAULT_KERNEL_SIZE:
+    operands = form.given(kernels, groups)
+    shapes = " and ".join(str(operand.shape) for operand in operands)
+    own_size, own_count = form.size(operands, groups)
+    if kernel_size != own_size and check.as_int(size) != DEFAULT_KERNEL_SIZE:
+        raise ValueError(f"kernel_size={size} does not agree with kernels of shape {shapes}")
+    if n_kernels not in (own_count, DEFAULT_N_KERNELS):
+        raise ValueError(f"n_kernels={n_kernels} does not agree with kernels of shape {shapes}")
+    return operands, own_size, own_count
+
+
+def _checked_dilations(parameters, rank):
+    """Return the dilation of each layer, one int per axis."""
+    dilation = check.axis_ints("dilation", parameters["dilation"], rank, 1)
+    if parameters["dilations"] is None:
+        return (dilation,)
+    entries = check.as_entries(parameters["dilations"])
+    if not entries:
         raise ValueError(
-            f"kernel_size={size} does not agree with kernels of shape {kernels.shape}")
-    if n_kernels not in (kernels.shape[-1], DEFAULT_N_KERNELS):
-        raise ValueError(
-            f"n_kernels={n_kernels} does not agree with kernels of shape {kernels.shape}")
-    return kernels, kernels.shape[:-2], kernels.shape[-1]
+            "dilations must be a sequence of at least one dilation, or None; got "
+            f"{parameters['dilations']!r}"
+        )
+    if max(dilation) > 1:
+        raise ValueError(f"dilation must be 1 where dilations are given; got {dilation}")
+    checked = tuple(check.axis_ints(f"dilations[{i}]", entry, rank, 1)
+                    for i, entry in enumerate(entries))
+    if len(set(checked)) < len(checked):
+        raise ValueError(f"dilations must differ; got {parameters['dilations']!r}")
+    return checked
 
 
 def _checked_pool(parameters, rank):

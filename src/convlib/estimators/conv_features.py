@@ -32,7 +32,7 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_kernels : int, default=32
-        Number of kernels.
+        Number of kernels; of each channel where `conv` is 'depthwise' or 'spatial'.
     kernel_size : int or tuple of int, default=3
         Taps along each axis; an int is a square.
     kernels : {'random', 'kmeans', 'pca'} or array-like of shape \
@@ -40,7 +40,8 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         'random' draws Gaussian kernels of unit norm. 'kmeans' clusters contrast-normalised,
         whitened patches [1]_. 'pca' takes the principal components of patches without their
         means [2]_. Patches are sampled across X. An array fixes `kernel_size` and `n_kernels`,
-        which must agree where they are not left at their defaults.
+        which must agree where they are not left at their defaults. For its shape where `conv` is
+        not 'standard' see there.
     stride : int or tuple of int, default=1
         Pixels between neighbouring windows.
     padding : {'valid', 'same'}, int, tuple of int or of (int, int), default='same'
@@ -49,8 +50,19 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         What those pixels hold.
     dilation : int or tuple of int, default=1
         Pixels between neighbouring kernel taps.
+    dilations : sequence of int or of tuple of int, default=None
+        Several values of `dilation`, which is left at 1 then: the same kernels at each of them,
+        side by side. Kernels are learnt from patches of all of them.
     groups : int, default=1
         Independent convolutions into which the channels are split.
+    conv : {'standard', 'depthwise', 'separable', 'spatial'}, default='standard'
+        The operator. 'depthwise' convolves each channel with `n_kernels` kernels of its own;
+        given ones have shape (*kernel_size, channels, n_kernels), or one channel for all.
+        'separable' is a depthwise convolution and a 1x1 convolution of its maps [3]_, whose
+        kernels come as a pair (see `convlib.separable_conv`), or are the nearest to those that
+        were drawn or learnt. 'spatial' convolves each channel along one axis after the other;
+        kernels come as one array per axis (see `convlib.spatially_separable_conv`), or as a
+        depthwise kernel of rank one, or are the nearest to those that were drawn or learnt.
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh', \
 'triangle'}, default='relu'
         Function applied to the maps. 'triangle' [1]_ goes with ``kernels='kmeans'`` only: how
@@ -64,8 +76,8 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
     pool_stride : int or tuple of int, default=None
         Pixels between neighbouring pooling windows; None is `pool_size`.
     output : {'flat', 'maps'}, default='flat'
-        'flat' returns a 2-D array; 'maps' returns (n, *size, n_kernels), which the next
-        ConvFeatures of a Pipeline takes.
+        'flat' returns a 2-D array, with `dilations` the features of one after those of the
+        other; 'maps' returns (n, *size, n_maps), which the next ConvFeatures of a Pipeline takes.
     image_shape : tuple of int, default=None
         (*size) or (*size, channels) of one image, for flat X.
     normalize_patches : bool or 'auto', default='auto'
@@ -86,8 +98,14 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     kernels_ : ndarray of shape (*kernel_size, channels // groups, n_kernels)
-        The kernels, whitening folded in.
-    bias_ : ndarray of shape (n_kernels,)
+        The kernels, whitening folded in, as the operator takes them: of shape (*kernel_size,
+        channels, n_kernels) where `conv` is 'depthwise', (*kernel_size, channels, multiplier)
+        where it is 'separable', and `kernels_1d_` where it is 'spatial'.
+    pointwise_kernels_ : ndarray of shape (1, 1, channels * multiplier, n_kernels)
+        Where `conv` is 'separable'.
+    kernels_1d_ : tuple of ndarray of shape (size, channels, multiplier)
+        One array per axis, where `conv` is 'spatial'.
+    bias_ : ndarray of shape (n_maps,)
         Added to each map before the activation.
     epsilon_ : float or None
         What is added to the variance of a window; None where windows are not normalised.
@@ -108,6 +126,7 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
        Feature Learning", AISTATS 2011.
     .. [2] T.-H. Chan et al., "PCANet: A Simple Deep Learning Baseline for Image
        Classification?", IEEE Transactions on Image Processing 24(12), 2015.
+    .. [3] F. Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017.
 
     Examples
     --------
@@ -123,8 +142,8 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
 
     def __init__(
         self, n_kernels=32, kernel_size=3, *, kernels="random", stride=1, padding="same",
-        padding_mode="constant", dilation=1, groups=1, activation="relu", pool="max",
-        pool_size=2, pool_stride=None, output="flat", image_shape=None,
+        padding_mode="constant", dilation=1, dilations=None, groups=1, conv="standard",
+        activation="relu", pool="max", pool_size=2, pool_stride=None, output="flat", image_shape=None,
         normalize_patches="auto", scale=None, working_memory=None, n_threads=None,
         random_state=None, verbose=0,
     ):
@@ -135,7 +154,9 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         self.padding = padding
         self.padding_mode = padding_mode
         self.dilation = dilation
+        self.dilations = dilations
         self.groups = groups
+        self.conv = conv
         self.activation = activation
         self.pool = pool
         self.pool_size = pool_size
@@ -194,18 +215,17 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         images = self._images(X, self._settings.rank, reset=False)
         self._check_shapes(images)
         dtype = np.result_type(*(image.dtype for image in images))
-        layer = self._layer
-        if layer.dtype != dtype:
-            layer = self._settings.layer(self._learnt, self.input_shape_, dtype)
-        features = [self._features(layer, image, dtype) for image in images]
+        layers = self._layers_of(dtype)
+        features = [self._features(layers, image, dtype) for image in images]
         return features[0] if len(features) == 1 else np.concatenate(features)
 
     @available_if(lambda self: self.output == "flat")
     def get_feature_names_out(self, input_features=None):
-        """Return a name for each feature, such as 'k07_r1c3_max'.
+        """Return a name for each feature, such as 'k07_c1_d2_r1c3_max'.
 
-        The parts are the kernel, the row and column of the map, and the pooling, each only
-        where there is more than one of it; signals have a time 't5', volumes a slice 'z2'.
+        The parts are the kernel, the channel it sees, its dilation, the row and column of the
+        map, and the pooling, each only where there is more than one of it; signals have a time
+        't5', volumes a slice 'z2'.
 
         Parameters
         ----------
@@ -219,16 +239,18 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
-        *size, n_kernels = self._layer.output_shape(self.input_shape_)
-        digits = len(str(n_kernels - 1))
-        letters = {1: "t", 2: "rc", 3: "zrc"}[len(self.input_shape_) - 1]
-        places = [
-            "_" + "".join(f"{letter}{i}" for letter, i in zip(letters, place))
-            for place in product(*map(range, size))
-        ] if prod(size) > 1 else [""]
-        statistic = f"_{self._layer.pool}" if self._layer.pool else ""
-        names = [f"k{k:0{digits}d}{place}{statistic}"
-                 for place in places for k in range(n_kernels)]
+        settings = self._settings
+        digits = len(str(settings.n_kernels - 1))
+        kernels = [f"k{k:0{digits}d}" for k in range(settings.n_kernels)]
+        channels = self.input_shape_[-1]
+        if settings.form.per_channel and channels > 1:
+            kernels = [f"{kernel}_c{c}" for c in range(channels) for kernel in kernels]
+        statistic = f"_{settings.pool}" if settings.pool else ""
+        names = []
+        for layer, dilation in zip(self._layers, settings.dilations):
+            size = layer.output_shape(self.input_shape_)[:-1]
+            names += [f"{kernel}{self._dilation_name(dilation)}{place}{statistic}"
+                      for place in _place_names(size) for kernel in kernels]
         return np.array(names, dtype=object)
 
     def set_output(self, *, transform=None):
@@ -265,14 +287,17 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         shape = check.batch_shape("shape", shape)
         image_shape = _images.sample_shape(shape[1:], self._settings.rank, self.image_shape)
-        layer = self._layer
-        itemsize = check.result_dtype(np.dtype(dtype)).itemsize
-        if layer.dtype.itemsize != itemsize:
-            dtype = "float64" if itemsize == 8 else "float32"
-            layer = self._settings.layer(self._learnt, self.input_shape_, dtype)
-        result = shape[0] * prod(layer.output_shape(image_shape)) * itemsize
-        blocks = layer.block_bytes(image_shape, shape[0], self._budget(layer))
-        return result + blocks + layer.kernel_bytes
+        dtype = check.result_dtype(np.dtype(dtype))
+        layers = self._layers_of(dtype)
+        budget = self._budget(layers)
+        n_values = sum(prod(layer.output_shape(image_shape)) for layer in layers)
+        result = shape[0] * n_values * dtype.itemsize
+        step = self._block_images(layers, image_shape, shape[0], budget)
+        blocks = max(layer.block_bytes(image_shape, step, budget) for layer in layers)
+        if len(layers) > 1:    # their features meet in the result
+            blocks += step * max(prod(layer.output_shape(image_shape)) for layer in layers) \
+                * dtype.itemsize
+        return result + blocks + sum(layer.kernel_bytes for layer in layers)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -289,17 +314,29 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
         images = self._images(X, settings.rank, reset=True)
         self.input_shape_ = images[0].shape
         self.n_features_in_ = prod(self.input_shape_)
-        settings.check_channels(self.input_shape_[-1])
         self._learnt = settings.learn(images, check_random_state(self.random_state))
-        self._layer = settings.layer(self._learnt, self.input_shape_, images[0].dtype)
-        self._budget(self._layer)  # refuses a wrong working_memory
+        self._layers = settings.layers(self._learnt, self.input_shape_, images[0].dtype)
+        self._budget(self._layers)  # refuses a wrong working_memory
         for image in images:
-            self._layer.output_shape(image.shape)  # refuses kernels and windows that do not fit
-        self.kernels_ = self._learnt.kernels.astype(images[0].dtype)
+            self._features_shape(self._layers, image.shape)  # refuses what does not fit
+        operands = tuple(operand.astype(images[0].dtype) for operand in self._learnt.operands)
+        for name in ("pointwise_kernels_", "kernels_1d_"):
+            vars(self).pop(name, None)    # of an earlier fit
+        self.kernels_ = operands if self.conv == "spatial" else operands[0]
+        if self.conv == "separable":
+            self.pointwise_kernels_ = operands[1]
+        if self.conv == "spatial":
+            self.kernels_1d_ = operands
         self.bias_ = self._learnt.bias.astype(images[0].dtype)
         self.epsilon_ = self._learnt.epsilon
         self._settings = settings
         return self
+
+    def _layers_of(self, dtype):
+        """Return the layers for images of `dtype`; those of fit, or ones made for this call."""
+        if self._layers[0].dtype == dtype:
+            return self._layers
+        return self._settings.layers(self._learnt, self.input_shape_, dtype)
 
     def _images(self, X, rank, reset):
         """Return X as a list of `Images`: one, or one for each image where sizes differ."""
@@ -326,23 +363,65 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
                     f"{self.input_shape_}; got {image.shape}"
                 )
 
-    def _budget(self, layer):
+    def _budget(self, layers):
         """Return the bytes that a block of maps may take."""
         n_bytes = memory_bytes(self.working_memory, get_config()["working_memory"])
-        return int(max(1, min(BLOCK_BYTES, n_bytes - layer.kernel_bytes)))
+        n_bytes -= sum(layer.kernel_bytes for layer in layers)
+        return int(max(1, min(BLOCK_BYTES, n_bytes)))
 
-    def _features(self, layer, images, dtype):
+    def _features_shape(self, layers, image_shape):
+        """Return the shape of the features of one image, flat where layers lie side by side."""
+        shapes = [layer.output_shape(image_shape) for layer in layers]
+        if self.output == "flat":
+            return (sum(map(prod, shapes)),)
+        if any(shape[:-1] != shapes[0][:-1] for shape in shapes):
+            raise ValueError(
+                f"output='maps' needs maps of one size for all dilations={self.dilations}; got "
+                f"{[shape[:-1] for shape in shapes]}, where padding='same' gives equal ones"
+            )
+        ones = (1,) * (len(image_shape) - len(shapes[0]))    # of maps pooled into one value
+        return (*ones, *shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+    def _block_images(self, layers, image_shape, n_images, budget):
+        """Return how many images go through all layers at a time."""
+        return min(layer.block_images(image_shape, n_images, budget) for layer in layers)
+
+    def _features(self, layers, images, dtype):
         """Return the features of `Images`."""
-        n_threads, budget = check.threads(self.n_threads), self._budget(layer)
-        shape = layer.output_shape(images.shape)
+        n_threads, budget = check.threads(self.n_threads), self._budget(layers)
+        shape = self._features_shape(layers, images.shape)
         out = check.output_array(None, (len(images), *shape), np.dtype(dtype))
-        step = layer.block_images(images.shape, len(images), budget)
+        step = self._block_images(layers, images.shape, len(images), budget)
         for first in range(0, len(images), step):
             last = min(first + step, len(images))
-            layer.run(images.batch(first, last, dtype), out[first:last], budget, n_threads)
+            batch = images.batch(first, last, dtype)
+            end = 0
+            for layer in layers:
+                begin = end
+                own = layer.output_shape(images.shape)
+                end += prod(own) if self.output == "flat" else own[-1]
+                part = out[first:last, ..., begin:end]
+                if len(layers) == 1:
+                    layer.run(batch, part.reshape(last - first, *own), budget, n_threads)
+                else:
+                    features = np.empty((last - first, *own), dtype)
+                    layer.run(batch, features, budget, n_threads)
+                    part[...] = features.reshape(part.shape)
             if self.verbose:
                 print(f"[ConvFeatures] {last} of {len(images)} images")
-        if self.output == "flat":
-            return out.reshape(len(images), -1)
-        return out if len(shape) > 1 else out.reshape(
-            len(images), *[1] * (len(images.shape) - 1), shape[0])
+        return out
+
+    def _dilation_name(self, dilation):
+        """Return the part of a feature's name that tells its dilation."""
+        if len(self._layers) == 1:
+            return ""
+        return "_d" + "x".join(map(str, dilation[:1] if len(set(dilation)) == 1 else dilation))
+
+
+def _place_names(size):
+    """Return the part of a name for each place of a map, in order."""
+    if prod(size) == 1:
+        return [""]
+    letters = {1: "t", 2: "rc", 3: "zrc"}[len(size)]
+    return ["_" + "".join(f"{letter}{i}" for letter, i in zip(letters, place))
+            for place in product(*map(range, size))]

@@ -1,0 +1,237 @@
+"""The forms of convolution that ConvFeatures offers: a table from name to form.
+
+Kernels are drawn or learnt as those of `conv`, whose maps they would give, or they are given as
+the operands of an operator. A form turns the one into the other, and operands into stages:
+convolutions of blocks of rows, one after the other.
+"""
+
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from convlib import _validation as check
+from convlib._conv.factors import factorize
+
+
+class Stage(NamedTuple):
+    """One convolution."""
+
+    kernel: np.ndarray
+    settings: dict     # of `pack_kernel`
+
+
+class Standard:
+    """`conv`."""
+
+    per_channel = False    # whether n_kernels are those of each channel
+    has_windows = True     # whether a value of a map is a window times a kernel
+    has_groups = True      # whether `groups` may be more than one
+    shape = "(*kernel_size, channels // groups, n_kernels)"
+
+    def given(self, kernels, groups):
+        """Return the operands that a user gave, checked as far as X does not matter."""
+        return (_finite(check.kernel_array("kernels", kernels)),)
+
+    def size(self, operands, groups):
+        """Return the kernel size and the number of kernels of operands."""
+        *size, _, n_kernels = operands[0].shape
+        return tuple(size), n_kernels
+
+    def fitted(self, operands, channels, groups):
+        """Return operands for that many channels."""
+        check.groups_fit(channels, operands[0].shape[-2], operands[0].shape[-1], groups)
+        return operands
+
+    def factor(self, kernels, channels, groups):
+        """Return operands that give the maps of `conv` with `kernels`, or nearly so."""
+        return (kernels,)
+
+    def stages(self, operands, channels, settings):
+        """Return the convolutions that an operator with these operands comes to."""
+        return [Stage(operands[0], settings)]
+
+
+class Depthwise:
+    """`depthwise_conv`: kernels of one channel each."""
+
+    per_channel = True
+    has_windows = True
+    has_groups = False
+    shape = "(*kernel_size, channels or 1, n_kernels)"
+
+    def given(self, kernels, groups):
+        return (_finite(check.kernel_array("kernels", kernels)),)
+
+    def size(self, operands, groups):
+        *size, _, n_kernels = operands[0].shape
+        return tuple(size), n_kernels
+
+    def fitted(self, operands, channels, groups):
+        (kernels,) = operands
+        if kernels.shape[-2] not in (1, channels):
+            raise ValueError(
+                f"kernels must hold kernels for each of the {channels} channels of X, or for all "
+                f"of them alike, of shape {self.shape}; got {kernels.shape}"
+            )
+        return (np.repeat(kernels, channels // kernels.shape[-2], axis=-2),)
+
+    def factor(self, kernels, channels, groups):
+        return (kernels.reshape(*kernels.shape[:-2], channels, -1),)
+
+    def stages(self, operands, channels, settings):
+        kernels = operands[0].reshape(*operands[0].shape[:-2], 1, -1)
+        return [Stage(kernels, settings | {"groups": channels})]
+
+
+class Separable:
+    """`separable_conv`: kernels of one channel each, and a 1x1 convolution of their maps."""
+
+    per_channel = False
+    has_windows = False
+    has_groups = False
+    shape = "a depthwise kernel (*kernel_size, channels, multiplier) and a pointwise kernel"
+
+    def given(self, kernels, groups):
+        if not _are_arrays(kernels) or len(kernels) != 2:
+            raise ValueError(f"kernels must be a pair, {self.shape}, with conv='separable'")
+        depthwise, pointwise = (
+            _finite(check.kernel_array(f"kernels[{i}]", part)) for i, part in enumerate(kernels))
+        wanted = (*[1] * (depthwise.ndim - 2), prod(depthwise.shape[-2:]))
+        if pointwise.shape[:-1] != wanted:
+            raise ValueError(
+                f"kernels[1] must have shape {wanted + ('n_kernels',)} to go with kernels[0] of "
+                f"shape {depthwise.shape}; got {pointwise.shape}"
+            )
+        return depthwise, pointwise
+
+    def size(self, operands, groups):
+        return operands[0].shape[:-2], operands[1].shape[-1]
+
+    def fitted(self, operands, channels, groups):
+        if operands[0].shape[-2] != channels:
+            raise ValueError(
+                f"kernels[0] must have shape (*kernel_size, {channels}, multiplier) for the "
+                f"{channels} channels of X; got {operands[0].shape}"
+            )
+        return operands
+
+    def factor(self, kernels, channels, groups):
+        """Return the nearest operands, channel by channel, that leave all maps independent.
+
+        For that the channels have n_kernels maps together, or each as many as it has taps.
+        """
+        *size, _, n_kernels = kernels.shape
+        multiplier = min(prod(size), -(-n_kernels // channels))
+        matrices = np.moveaxis(kernels, -2, 0).reshape(channels, -1, n_kernels)
+        with threadpool_limits(1):
+            left, values, right = np.linalg.svd(matrices, full_matrices=False)
+        depthwise = np.moveaxis(left[..., :multiplier], 0, -2)
+        pointwise = (values[..., np.newaxis] * right)[:, :multiplier]
+        return (depthwise.reshape(*size, channels, multiplier),
+                pointwise.reshape(*[1] * len(size), channels * multiplier, n_kernels))
+
+    def stages(self, operands, channels, settings):
+        rank = operands[0].ndim - 2
+        first = Depthwise().stages(operands[:1], channels, settings)
+        return [*first, Stage(operands[1], _along((), settings, rank) | {"algorithm": "pointwise"})]
+
+
+class Spatial:
+    """`spatially_separable_conv`: kernels of one channel and one axis each."""
+
+    per_channel = True
+    has_windows = False
+    has_groups = False
+    shape = "one (size, channels or 1, multiplier) array per axis"
+
+    def given(self, kernels, groups):
+        if _are_arrays(kernels):
+            vectors = tuple(_finite(check.kernel_array(f"kernels[{axis}]", part))
+                            for axis, part in enumerate(kernels))
+            if not 1 <= len(vectors) <= 3 or any(part.ndim != 3 for part in vectors):
+                raise ValueError(f"kernels must be {self.shape} with conv='spatial'; got shapes "
+                                 f"{[part.shape for part in vectors]}")
+            return vectors
+        kernels = _finite(check.kernel_array("kernels", kernels))
+        vectors = _vectors(kernels, 4 * np.finfo(check.result_dtype(kernels.dtype)).eps)
+        if vectors is None:
+            raise ValueError(
+                "kernels must be products of one-dimensional kernels with conv='spatial'; see "
+                "factorize_kernel"
+            )
+        return vectors
+
+    def size(self, operands, groups):
+        return (tuple(len(vector) for vector in operands),
+                prod(vector.shape[-1] for vector in operands))
+
+    def fitted(self, operands, channels, groups):
+        fitted, maps = [], channels
+        for axis, vector in enumerate(operands):
+            if vector.shape[1] not in (1, maps):
+                raise ValueError(
+                    f"kernels[{axis}] must have shape (size, {maps} or 1, multiplier) for the "
+                    f"{channels} channels of X; got {vector.shape}"
+                )
+            fitted.append(np.repeat(vector, maps // vector.shape[1], axis=1))
+            maps *= vector.shape[-1]
+        return tuple(fitted)
+
+    def factor(self, kernels, channels, groups):
+        return _vectors(Depthwise().factor(kernels, channels, 1)[0], None)
+
+    def stages(self, operands, channels, settings):
+        rank, stages = len(operands), []
+        for axis, vector in enumerate(operands):
+            ones = [1] * rank
+            ones[axis] = len(vector)
+            own = _along((axis,), settings, rank) | {"groups": vector.shape[1]}
+            if axis:
+                own["algorithm"] = "depthwise"    # whose bits do not depend on where a block is
+            stages.append(Stage(vector.reshape(*ones, 1, -1), own))
+        return stages
+
+
+FORMS = {"standard": Standard(), "depthwise": Depthwise(), "separable": Separable(),
+         "spatial": Spatial()}
+
+
+def _along(axes, settings, rank):
+    """Return settings of a convolution that sees its neighbours along these axes only."""
+    padding = settings["padding"]
+    if not isinstance(padding, str):
+        padding = tuple(padding[axis] if axis in axes else (0, 0) for axis in range(rank))
+    one = {name: tuple(settings[name][axis] if axis in axes else 1 for axis in range(rank))
+           for name in ("stride", "dilation")}
+    return {"padding": padding, "padding_mode": settings["padding_mode"], **one}
+
+
+def _vectors(kernels, tol):
+    """Return the vectors whose products are depthwise kernels (*size, channels, multiplier).
+
+    Where they are not products within `tol`, return None; without `tol` what is nearest.
+    """
+    *size, channels, multiplier = kernels.shape
+    vectors = [np.zeros((n, channels, multiplier)) for n in size]
+    for channel, k in np.ndindex(channels, multiplier):
+        with threadpool_limits(1):
+            terms = factorize(kernels[..., channel, k], tol or 0)
+        if tol is not None and len(terms) > 1:
+            return None
+        for vector, part in zip(vectors, terms[0] if terms else ()):
+            vector[:, channel, k] = part
+    return (vectors[0], *(vector.reshape(len(vector), -1, 1) for vector in vectors[1:]))
+
+
+def _are_arrays(kernels):
+    """Return whether kernels are several arrays, not one."""
+    return isinstance(kernels, (list, tuple)) and all(
+        isinstance(part, np.ndarray) for part in kernels)
+
+
+def _finite(kernels):
+    if not np.isfinite(kernels).all():
+        raise ValueError("kernels must be finite")
+    return kernels
