@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from math import isfinite
 
-import numpy as np
-
 from convlib import _validation as check
 from convlib.estimators import _kernels
 from convlib.estimators._forms import FORMS

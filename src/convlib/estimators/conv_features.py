@@ -143,9 +143,9 @@ class ConvFeatures(TransformerMixin, BaseEstimator):
     def __init__(
         self, n_kernels=32, kernel_size=3, *, kernels="random", stride=1, padding="same",
         padding_mode="constant", dilation=1, dilations=None, groups=1, conv="standard",
-        activation="relu", pool="max", pool_size=2, pool_stride=None, output="flat", image_shape=None,
-        normalize_patches="auto", scale=None, working_memory=None, n_threads=None,
-        random_state=None, verbose=0,
+        activation="relu", pool="max", pool_size=2, pool_stride=None, output="flat",
+        image_shape=None, normalize_patches="auto", scale=None, working_memory=None,
+        n_threads=None, random_state=None, verbose=0,
     ):
         self.n_kernels = n_kernels
         self.kernel_size = kernel_size
