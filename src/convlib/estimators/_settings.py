@@ -38,6 +38,11 @@ class LayerSettings:
         """Number of spatial axes."""
         return len(self.kernel_size)
 
+    def kernel_names(self):
+        """Return a name for each kernel, such as 'k07'."""
+        digits = len(str(self.n_kernels - 1))
+        return [f"k{k:0{digits}d}" for k in range(self.n_kernels)]
+
     def learn(self, images, random_state):
         """Return the `Learnt` kernels for a list of `Images`."""
         channels = images[0].shape[-1]
