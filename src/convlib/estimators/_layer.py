@@ -77,13 +77,15 @@ class Layer:
     through all of them.
     """
 
-    stages: tuple        # of PackedKernels
+    stages: tuple        # of PackedKernels, or one DeformStage
     contrast: Contrast | None
     triangle: Triangle | None
     pool: str | None
     pool_size: object    # 'global' or one int per axis
     pool_stride: tuple | None
     n_maps: int
+    beside: int = 0          # values made beside each pixel of the maps, such as offsets
+    in_rows: bool = True     # whether maps may be made some rows at a time
 
     @property
     def dtype(self):
@@ -213,7 +215,7 @@ class Layer:
         """Return the bytes of one row of the maps of one image, with what they are made of."""
         *before, last = (prod(shape[1:]) for shape in self.stage_shapes(image_shape))
         pixels = prod(self.maps_shape(image_shape)[1:-1])
-        values = sum(before)
+        values = sum(before) + pixels * self.beside
         if not beside_maps:
             values += pixels * self.n_maps
         if self.triangle is not None:
@@ -226,7 +228,8 @@ class Layer:
     def _block_rows(self, image_shape, n_images, budget):
         """Return how many rows of the maps are computed at a time."""
         n_rows = self.maps_shape(image_shape)[0]
-        if self._is_direct and len(self.stages) == 1:
+        is_all_result = self._is_direct and len(self.stages) == 1 and not self.beside
+        if not self.in_rows or is_all_result:
             return n_rows
         # One large image leaves no room beside it: its maps get some all the same, since strips
         # of single rows are slow.
