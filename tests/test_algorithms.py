@@ -1,6 +1,7 @@
 """Tests of the list of algorithms: what each promises of itself, and the choice."""
 
 import itertools
+import platform
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -173,6 +174,20 @@ def test_float32_keeps_its_digits_over_many_channels(tier, algorithm, allowed):
     expected = cl.conv(images, kernel, padding=1, algorithm="direct")
     out = cl.conv(*cast((images, kernel), "float32"), padding=1, algorithm=algorithm)
     assert np.abs(out - expected).max() <= allowed * np.abs(expected).max()
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64", "aarch64", "arm64"),
+                    reason="no switch for subnormal numbers")
+@each_dtype
+@pytest.mark.parametrize("algorithm", ["winograd", "winograd2"])
+def test_kernels_at_points_hold_no_subnormal_numbers(tier, algorithm, dtype):
+    tiny = np.finfo(dtype).tiny
+    kernel = np.copysign(1.5 * tiny, sample((3, 3, 20, 20))).astype(dtype)
+    packed = cl.pack_kernel(kernel, (30, 30, 20), algorithm=algorithm, dtype=dtype)
+    values = np.abs(packed._prepared()[0])
+    assert ((values == 0) | (values >= tiny)).all()
+    assert (values > 0).any()
+    assert np.mean(values == 0) > 0.1  # more than the rows for a bias, 1 of 21
 
 
 @each_dtype

@@ -10,7 +10,9 @@ import pytest
 
 import convlib as cl
 import reference
+from conftest import runnable_tiers
 from convlib._algorithms import NAMES
+from convlib._native import cpu
 from reference import same_bits, sample
 
 pytestmark = pytest.mark.kernels
@@ -109,6 +111,14 @@ def test_settings_are_not_given_again(name):
     assert (out == -7).all()
 
 
+def test_settings_that_are_written_out_as_defaults_change_nothing():
+    images, kernel, _ = operands()
+    packed = cl.pack_kernel(kernel, images.shape[1:], dtype="float64", **SETTINGS)
+    out = cl.conv(images, packed, None, stride=1, padding=0, padding_mode="constant", dilation=1,
+                  groups=1, activation=None, algorithm="auto")
+    assert same_bits(out, cl.conv(images, packed))
+
+
 @pytest.mark.parametrize("images", [np.ones((5, 9, 8)), np.ones((5, 9, 8, 3)), "images"])
 def test_wrong_images_leave_out_alone(images):
     packed = cl.pack_kernel(operands()[1], (9, 8, 4), dtype="float64", **SETTINGS)
@@ -149,6 +159,44 @@ def test_copies_compute_the_same_bits(tier, clone):
         assert again.algorithm == algorithm
         assert again.image_shape == packed.image_shape
         assert same_bits(cl.conv(images, again), cl.conv(images, packed))
+
+
+def test_loading_works_where_vectors_are_wider():
+    tiers = runnable_tiers()
+    if len(tiers) == 1:
+        pytest.skip("this machine runs one tier")
+    # 36 points of two rows of a vector for each group: 64 MB in the shortest vectors, not in wider.
+    channels = 64 * 2**20 // (36 * 2 * 16) - 1
+    images, kernel = sample((1, 4, 4, channels)), sample((3, 3, 1, channels), 1)
+    settings = {"groups": channels, "algorithm": "winograd"}
+    before = cpu.tier()
+    try:
+        cpu.set_tier(tiers[0])
+        state = pickle.dumps(cl.pack_kernel(kernel, images.shape[1:], **settings))
+        cpu.set_tier(tiers[-1])
+        with pytest.raises(ValueError, match="the prepared kernel would take"):
+            cl.pack_kernel(kernel, images.shape[1:], **settings)
+        packed = pickle.loads(state)
+        assert packed.algorithm != "winograd"
+        out = cl.conv(images.astype("float32"), packed)
+    finally:
+        cpu.set_tier(before)
+    windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), (1, 2))
+    terms = windows * kernel[:, :, 0].transpose(2, 0, 1)
+    allowed = reference.tolerance("float32", 9, np.abs(terms).sum((-1, -2)))
+    assert (np.abs(out - terms.sum((-1, -2))) <= allowed).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_kernel_follows_when_the_tier_changes(tier, dtype):
+    images, kernel, bias = operands(dtype)
+    names = able(images.shape[1:], kernel.shape, **SETTINGS)
+    forms = [SETTINGS | {"algorithm": name} for name in names]
+    kernels = [cl.pack_kernel(kernel, (9, 8, 4), bias, dtype=dtype, **form) for form in forms]
+    for other in runnable_tiers():
+        cpu.set_tier(other)  # the fixture puts it back
+        for packed, form in zip(kernels, forms):
+            assert same_bits(cl.conv(images, packed), cl.conv(images, kernel, bias, **form))
 
 
 def test_state_is_kernel_and_settings_alone():

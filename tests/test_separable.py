@@ -92,6 +92,27 @@ def test_arguments_of_the_wrong_kind():
 # What conv makes of them
 
 
+@pytest.mark.parametrize("exponent", [-1000, 1023])
+@pytest.mark.parametrize("rank", [1, 3])
+@pytest.mark.parametrize("shape", [(9, 7), (4, 5, 3)])
+def test_kernels_at_the_ends_of_the_range(shape, rank, exponent):
+    vectors = [[sample(taps, 9 * i + taps) for taps in shape] for i in range(rank)]
+    kernel = total(map(tuple, vectors), shape)
+    kernel = np.ldexp(kernel / np.abs(kernel).max(), exponent)
+    terms = cl.factorize_kernel(kernel)
+    assert len(terms) == len(cl.factorize_kernel(np.ldexp(kernel, -exponent))) > 0
+    residual = np.ldexp(kernel - total(terms, shape), -exponent)
+    assert np.abs(residual).sum() <= 1e-14 * np.ldexp(np.abs(kernel), -exponent).sum()
+
+
+def test_conv_with_a_kernel_at_the_end_of_the_range():
+    image = sample((1, 40, 50, 1))
+    kernel = as_kernel(gaussian(9, 2.0), laplacian_of_gaussian(9, 1.4))
+    exact = Solution(image, kernel)
+    out = cl.conv(np.ldexp(image, -1000), np.ldexp(kernel, 1023), algorithm="lowrank")
+    exact.check(np.ldexp(out, -23), "float64", "lowrank")
+
+
 def as_kernel(*channels):
     return np.stack(channels, axis=-1)[:, :, np.newaxis]
 

@@ -51,6 +51,52 @@ def test_the_users_number_wins(n):
     assert thread_count(n, 0) == n
 
 
+@needs_openmp
+def test_there_are_never_more_than_tasks():
+    assert thread_count(1000, SECONDS, 7) == 7
+    assert thread_count(5, SECONDS, 7) == 5
+    assert thread_count(5, SECONDS, 0) == 1
+    assert thread_count(None, SECONDS, 1) == 1
+
+
+@needs_openmp
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="no list of threads to count")
+def test_no_call_starts_a_thread_that_has_nothing_to_do():
+    script = """
+        import os, sys
+        import numpy as np
+        import convlib as cl
+
+        one = np.ones((1, 1, 1, 2))
+        calls = {
+            "pointwise": (one, (1, 1, 2, 2), {}),
+            "depthwise": (one, (3, 3, 1, 2), {"groups": 2, "padding": 1}),
+            "grouped": (one, (3, 3, 2, 2), {"padding": 1}),
+            "planes": (one, (3, 3, 2, 2), {"padding": 1}),
+            "lowrank": (one, (5, 5, 1, 2), {"padding": 2, "groups": 2}),
+            "winograd": (one, (3, 3, 2, 2), {"padding": 1}),
+            "winograd2": (one, (3, 3, 2, 2), {"padding": 1}),
+            "fft": (one, (3, 3, 2, 1), {"padding": 1}),
+            "igemm": (one, (3, 3, 2, 2), {"padding": 1}),
+            "direct": (one, (3, 3, 2, 2), {"padding": 1}),
+        }
+        print(*calls)
+        for name, (images, kernel, options) in calls.items():
+            cl.conv(images, np.ones(kernel), algorithm=name, n_threads=99, **options)
+        columns = cl.im2col(one, 1, n_threads=99)
+        cl.col2im(columns, (1, 1), 1, n_threads=99)
+        maxima, indices = cl.max_pool(one, 1, return_indices=True, n_threads=99)
+        cl.max_unpool(maxima, indices, (1, 1), n_threads=99)
+        cl.global_pool(one, "mean", n_threads=99)
+        print(len(os.listdir("/proc/self/task")))
+    """
+    before = "import os, numpy, convlib; print(len(os.listdir('/proc/self/task')))"
+    names, n_threads = run(script).splitlines()
+    assert names.split() == list(NAMES)
+    # What has two tasks may use two threads.
+    assert int(n_threads) - int(run(before)) < 4
+
+
 def test_little_work_is_serial():
     assert thread_count(None, SERIAL_SECONDS / 2) == 1
 

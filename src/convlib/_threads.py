@@ -22,18 +22,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
-def thread_count(n_threads, seconds):
-    """Return the number of threads for work of about `seconds` on one.
+def thread_count(n_threads, seconds, n_tasks=None):
+    """Return the number of threads for work of about `seconds` on one, at most one for a task.
 
     `n_threads` is the user's wish, None for as many as OpenMP, joblib and the container allow.
+    Where the tasks depend on the threads, `n_tasks` is left out and the caller sees to them.
     """
     if n_threads is None and seconds < SERIAL_SECONDS:
         return 1
     if _forked or not cpu.openmp():
         return 1
-    if n_threads is not None:
-        return n_threads
-    return max(1, min(cpu.max_threads(), usable_cpus()))
+    if n_threads is None:
+        n_threads = max(1, min(cpu.max_threads(), usable_cpus()))
+    return n_threads if n_tasks is None else max(1, min(n_threads, n_tasks))
 
 
 def usable_cpus():

@@ -1,5 +1,7 @@
 """direct: the definition, summed in double precision. Slow, and accepts everything."""
 
+from math import prod
+
 from convlib._native import conv_direct
 from convlib._speeds import predict
 from convlib._terms import ACTIVATION_CODES, MODE_CODES
@@ -33,7 +35,8 @@ def layout(problem):
 def run(problem, layout, prepared, images, out, first, n_threads):
     """Write the outputs from `first` on to `out`."""
     kernel, bias = prepared
-    n_threads = thread_count(n_threads, len(images) * predict("direct", work(problem, True)))
+    seconds = len(images) * predict("direct", work(problem, True))
+    n_threads = thread_count(n_threads, seconds, prod(out.shape[:3]))
     conv_direct.conv(
         images, kernel, bias, out, problem.geometry(first), MODE_CODES[problem.padding_mode],
         problem.groups, ACTIVATION_CODES[problem.activation], n_threads,

@@ -5,15 +5,21 @@ from functools import lru_cache
 import numpy as np
 
 MOST_TERMS = 8
+MODERATE = 400    # binary exponents of kernels whose sums and squares neither overflow nor vanish
 
 
 def factorize(kernel, tol):
     """Return tuples of vectors, whose outer products sum to `kernel` but for tol * sum|kernel|.
 
-    A kernel of zeros has no term. The arithmetic is in float64.
+    A kernel of zeros has no term. The arithmetic is in float64, near one for all kernels: a power
+    of two is taken out of very large and very small ones, and all vectors of a term share it.
     """
     kernel = np.asarray(kernel, np.float64)
-    return _factorize(kernel, tol * np.abs(kernel).sum())
+    exponent = int(np.frexp(np.abs(kernel).max())[1])
+    share = exponent // kernel.ndim if kernel.ndim > 1 and abs(exponent) > MODERATE else 0
+    kernel = np.ldexp(kernel, -share * kernel.ndim)
+    terms = _factorize(kernel, tol * np.abs(kernel).sum())
+    return [tuple(np.ldexp(vector, share) for vector in term) for term in terms]
 
 
 def kernel_factors(kernel):

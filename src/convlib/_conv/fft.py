@@ -237,7 +237,8 @@ def prepare(problem, kernel, bias, n_threads):
     """Return the spectra of `kernel`, and what belongs to them."""
     tile, dtype, width = choose_tile(problem), problem.dtype, lanes(problem.dtype)
     seconds = predict("fft", whole_work(problem, tile, False))
-    rooms = aligned((thread_count(n_threads, seconds), room_values(problem, tile)), dtype)
+    n_threads = thread_count(n_threads, seconds, preparing_tasks(problem, tile))
+    rooms = aligned((n_threads, room_values(problem, tile)), dtype)
     down, across = twiddles(tile.height, dtype), twiddles(tile.length, dtype)
     weights = kernel.reshape(*problem.kernel_size[1:], problem.group_size, problem.out_channels)
     bias = bias.reshape(problem.groups, problem.group_out)
@@ -251,6 +252,14 @@ def prepare(problem, kernel, bias, n_threads):
         conv_fft_pixels.prepare(weights, spectra, *lines(tile, dtype), down, across, rooms)
         bias = np.tile(bias, tile.length)
     return Prepared(tile, down, across, spectra, bias)
+
+
+def preparing_tasks(problem, tile):
+    """Return the tasks in which a kernel is prepared: channels, times outputs or pairs of them."""
+    if tile.lanes == "pixels":
+        return problem.group_size * problem.out_channels
+    pairs_out = -(-problem.group_out // (2 * lanes(problem.dtype)))
+    return problem.groups * problem.group_size * pairs_out
 
 
 def lines(tile, dtype):
@@ -290,18 +299,33 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     if first != WHOLE or out.shape[1:4] != problem.output_size:
         tiling = tiling.copy()
         tiling[:, 5:] = tuple(zip(first, out.shape[1:4]))[1:]
-    n_threads = thread_count(n_threads, len(images) * layout.seconds)
-    rooms = aligned((n_threads, layout.room), dtype)
+    n_tiles = conv_fft.n_tiles(out, tiling)
+    seconds = len(images) * layout.seconds
     operands = images, prepared.spectra, problem.group_size, prepared.bias, out, tiling
     codes = MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation]
     turns = prepared.down, prepared.across
     if tile.lanes == "pixels":
+        n_threads = thread_count(n_threads, seconds, pixel_tasks(problem, tile, n_tiles))
+        rooms = aligned((n_threads, layout.room), dtype)
         CONV_PIXELS[dtype](*operands, *lines(tile, dtype), *codes, *turns, rooms)
         return
-    n_tiles = even(conv_fft.n_tiles(out, tiling), layout.most_tiles)
+    n_tiles = even(n_tiles, layout.most_tiles)
     products = 4 * n_tiles * problem.group_size * problem.group_out // lanes(dtype)
+    chunk = max(1, int(TASK_PRODUCTS // products))
+    n_threads = thread_count(n_threads, seconds, channel_tasks(problem, tile, n_tiles, chunk))
     n_in, n_out = conv_fft.spectra_values(*layout.form, n_tiles, lanes(dtype))
     CONV_CHANNELS[dtype](
-        *operands, tile.height, tile.length, *codes, *turns, n_tiles,
-        max(1, int(TASK_PRODUCTS // products)), aligned((n_in,), dtype), aligned((n_out,), dtype),
-        rooms)
+        *operands, tile.height, tile.length, *codes, *turns, n_tiles, chunk,
+        aligned((n_in,), dtype), aligned((n_out,), dtype), aligned((n_threads, layout.room), dtype))
+
+
+def pixel_tasks(problem, tile, n_tiles):
+    """Return the tasks of `n_tiles` tiles; a vector of lines is one."""
+    return problem.groups * -(-n_tiles // (lanes(problem.dtype) if tile.height == 1 else 1))
+
+
+def channel_tasks(problem, tile, n_tiles, chunk):
+    """Return the most tasks that stand side by side for a block of tiles."""
+    most = max(problem.group_size, problem.group_out)
+    pairs = n_tiles * -(-most // (2 * lanes(problem.dtype)))
+    return problem.groups * max(pairs, -(-tile.n_frequencies // chunk))

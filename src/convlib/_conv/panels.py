@@ -55,7 +55,8 @@ def prepare(problem, kernel, bias, n_threads):
     size = panel_size(problem)
     seconds = 2 * size * problem.groups * problem.itemsize / COPIED_BYTES
     panels = np.empty((problem.groups, size), kernel.dtype)
-    PACK[problem.dtype](kernel.ravel(), bias, panels, thread_count(n_threads, seconds))
+    n_tasks = problem.groups * n_panels(problem)
+    PACK[problem.dtype](kernel.ravel(), bias, panels, thread_count(n_threads, seconds, n_tasks))
     return panels, NO_BIAS[problem.dtype]
 
 
@@ -64,7 +65,11 @@ def n_parts(problem, n_pixels, n_blocks, n_threads):
 
     Tasks of `n_pixels` pixels and one part should be short, and several for each thread.
     """
-    n_panels = -(-problem.group_out // (2 * lanes(problem.dtype)))
     short = round(n_pixels * problem.depth * problem.group_out / TASK_MACS)
     several = 4 * n_threads // max(1, n_blocks) if n_threads > 1 else 1
-    return min(n_panels, max(1, short, several))
+    return min(n_panels(problem), max(1, short, several))
+
+
+def n_panels(problem):
+    """Return the panels of a group."""
+    return -(-problem.group_out // (2 * lanes(problem.dtype)))

@@ -151,7 +151,8 @@ def prepare(problem, kernel, bias, n_threads, is_small=False):
     size = prepared_values(problem, is_small)
     points = aligned((problem.groups, size // problem.groups), problem.dtype)
     codes = np.array([line.code for line in lines(problem, is_small)], dtype=np.intc)
-    n_threads = thread_count(n_threads, size * problem.itemsize / COPIED_BYTES / 2)
+    n_tasks = problem.groups * panels.n_panels(problem)
+    n_threads = thread_count(n_threads, size * problem.itemsize / COPIED_BYTES / 2, n_tasks)
     conv_winograd.transform_kernel(
         kernel.reshape(*problem.kernel_size, problem.group_size, problem.out_channels), codes,
         points, n_points(problem, is_small), n_threads,
@@ -210,7 +211,7 @@ def blocks(problem, layout, n_tiles, n_threads):
     Each group of a task transforms its tiles: groups are cut freely, panels of a group seldom.
     """
     groups = problem.groups
-    n_panels = groups * -(-problem.group_out // (2 * lanes(problem.dtype)))
+    n_panels = groups * panels.n_panels(problem)
     n_blocks = -(-n_tiles // layout.most_tiles)
     wanted = 4 * n_threads if n_threads > 1 else 1
     if n_blocks * groups < wanted:

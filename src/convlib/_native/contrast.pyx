@@ -31,7 +31,7 @@ def normalize(
         intp_t block, pixel, group
         uint64_t mode = 0
 
-    with nogil, parallel(num_threads=n_threads):
+    with nogil, parallel(num_threads=<int> max(1, min(n_threads, n_blocks))):
         mode = flush_denormals()
         for block in prange(n_blocks, schedule="dynamic"):
             for pixel in range(block * 64, min(block * 64 + 64, maps.shape[0])):

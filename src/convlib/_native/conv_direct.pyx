@@ -16,7 +16,7 @@ def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
     const real[:, :, :, :, :] kernel,   # (depth, height, width, in_channels of a group, out)
     const real[::1] bias,               # (out_channels,)
-    real[:, :, :, :, ::1] out,          # (n_images, rows of a block ...), see conv_igemm
+    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     int padding_mode,
     intp_t groups,

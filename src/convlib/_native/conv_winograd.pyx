@@ -35,6 +35,19 @@ cdef struct tile_t:
     intp_t[3] output    # first, in the whole image
     intp_t[3] pixel     # under it
 
+# What is the same for all tasks.
+cdef struct sizes_t:
+    intp_t group_size
+    intp_t pitch
+    intp_t block
+    intp_t n_parts
+    intp_t n_points
+    intp_t n_tiles       # of all images
+    intp_t n_blocks      # of them
+    intp_t sample_step   # values between points
+    intp_t product_step
+    bint in_place        # whether pixels are read where they stand
+
 
 def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
@@ -57,60 +70,92 @@ def conv(
     cdef:
         const microkernels* mk = kernels()
         intp_t lanes = n_lanes[real](mk, NULL)
-        intp_t groups = points.shape[0]
-        intp_t group_out = out.shape[4] // groups
-        intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
-        intp_t n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
-        intp_t n_tiles = out.shape[0] * axes[0, TILES] * axes[1, TILES] * axes[2, TILES]
-        intp_t n_blocks = (n_tiles + block - 1) // block
-        intp_t sample_step = odd_step(block * pitch, lanes)
-        intp_t product_step = odd_step(block * 2 * lanes, lanes)
-        bint in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
-        intp_t task, group, panel, number, first, n
+        intp_t task
         intp_t thread = 0
         uint64_t mode = 0
-        real* samples
-        real* products
-        real* patch
-        real* spare
-        intp_t* rows
-        intp_t* product_rows
-        intp_t* pixels
+        sizes_t sizes
 
+    sizes.group_size = group_size
+    sizes.pitch = pitch
+    sizes.block = block
+    sizes.n_parts = n_parts
+    sizes.n_points = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
+    sizes.n_tiles = out.shape[0] * axes[0, TILES] * axes[1, TILES] * axes[2, TILES]
+    sizes.n_blocks = (sizes.n_tiles + block - 1) // block
+    sizes.sample_step = odd_step(block * pitch, lanes)
+    sizes.product_step = odd_step(block * 2 * lanes, lanes)
+    sizes.in_place = images.strides[4] == sizeof(real) and group_size % lanes == 0
+    if scratch.shape[0] == 1:  # a team of one would cost a microsecond
+        with nogil:
+            mode = flush_denormals()
+            set_rooms(&sizes, 2 * lanes, &scratch[0, 0], &addresses[0, 0])
+            for task in range(sizes.n_blocks * n_parts):
+                convolve_block(mk, images, points, bias, out, geometry, axes, padding_mode,
+                               activation, &offsets[0], &sizes, task, &scratch[0, 0],
+                               &addresses[0, 0])
+            restore_denormals(mode)
+        return
     with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
         thread = thread_id()
-        samples = &scratch[thread, 0]
-        products = samples + n_points * sample_step
-        patch = products + n_points * product_step
-        spare = patch + max(n_points * pitch, images.shape[4])
-        rows = &addresses[thread, 0]
-        product_rows = rows + n_points * block
-        pixels = product_rows + n_points * block
-        set_addresses(samples, sample_step, pitch, n_points, block, rows)
-        set_addresses(products, product_step, 2 * lanes, n_points, block, product_rows)
-        for task in prange(n_blocks * n_parts, schedule="dynamic"):
-            first = task // n_parts * n_tiles // n_blocks
-            n = (task // n_parts + 1) * n_tiles // n_blocks - first
-            if in_place:
-                memset(patch, 0, images.shape[4] * sizeof(real))
-                find_pixels(images, geometry, axes, padding_mode, first, n, patch, pixels)
-            group = -1
-            for number in range(task % n_parts * groups * n_panels // n_parts,
-                                (task % n_parts + 1) * groups * n_panels // n_parts):
-                if number // n_panels != group:
-                    group = number // n_panels
-                    transform_samples(
-                        mk, images, geometry, axes, padding_mode, first, n, group * group_size,
-                        group_size, pitch, in_place, pixels, patch, samples, sample_step)
-                panel = number % n_panels
-                multiply_points(mk, n, n_points, block, &points[group, 0], panel, group_out,
-                                group_size, &offsets[0], rows, product_rows, spare)
-                write_outputs(mk, out, geometry, axes, first, n,
-                              group * group_out + panel * 2 * lanes,
-                              min(group_out - panel * 2 * lanes, 2 * lanes),
-                              &bias[number * 2 * lanes], activation, product_rows, block, spare)
+        set_rooms(&sizes, 2 * lanes, &scratch[thread, 0], &addresses[thread, 0])
+        for task in prange(sizes.n_blocks * n_parts, schedule="dynamic"):
+            convolve_block(mk, images, points, bias, out, geometry, axes, padding_mode, activation,
+                           &offsets[0], &sizes, task, &scratch[thread, 0], &addresses[thread, 0])
         restore_denormals(mode)
+
+
+cdef inline void set_rooms(
+    const sizes_t* sizes, intp_t width, const real* room, intp_t* addresses,
+) noexcept nogil:
+    """Write where samples and products of a thread lie, which is the same for all its tasks."""
+    cdef intp_t n = sizes.n_points * sizes.block
+    set_addresses(room, sizes.sample_step, sizes.pitch, sizes.n_points, sizes.block, addresses)
+    set_addresses(room + sizes.n_points * sizes.sample_step, sizes.product_step, width,
+                  sizes.n_points, sizes.block, addresses + n)
+
+
+cdef void convolve_block(
+    const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] points,
+    const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
+    const intp_t[:, ::1] axes, int padding_mode, int activation, const intp_t* offsets,
+    const sizes_t* sizes, intp_t task, real* room, intp_t* addresses,
+) noexcept nogil:
+    """Write the outputs of the task numbered `task`: a block of tiles, a part of the panels."""
+    cdef:
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t groups = points.shape[0]
+        intp_t group_out = out.shape[4] // groups
+        intp_t n_panels = (group_out + 2 * lanes - 1) // (2 * lanes)
+        intp_t part = task % sizes.n_parts
+        intp_t first = task // sizes.n_parts * sizes.n_tiles // sizes.n_blocks
+        intp_t n = (task // sizes.n_parts + 1) * sizes.n_tiles // sizes.n_blocks - first
+        intp_t n_points = sizes.n_points
+        real* products = room + n_points * sizes.sample_step
+        real* patch = products + n_points * sizes.product_step
+        real* spare = patch + max(n_points * sizes.pitch, images.shape[4])
+        intp_t* product_rows = addresses + n_points * sizes.block
+        intp_t* pixels = product_rows + n_points * sizes.block
+        intp_t group = -1
+        intp_t panel, number
+
+    if sizes.in_place:
+        memset(patch, 0, images.shape[4] * sizeof(real))
+        find_pixels(images, geometry, axes, padding_mode, first, n, patch, pixels)
+    for number in range(part * groups * n_panels // sizes.n_parts,
+                        (part + 1) * groups * n_panels // sizes.n_parts):
+        if number // n_panels != group:
+            group = number // n_panels
+            transform_samples(
+                mk, images, geometry, axes, padding_mode, first, n, group * sizes.group_size,
+                sizes.group_size, sizes.pitch, sizes.in_place, pixels, patch, room,
+                sizes.sample_step)
+        panel = number % n_panels
+        multiply_points(mk, n, n_points, sizes.block, &points[group, 0], panel, group_out,
+                        sizes.group_size, offsets, addresses, product_rows, spare)
+        write_outputs(mk, out, geometry, axes, first, n, group * group_out + panel * 2 * lanes,
+                      min(group_out - panel * 2 * lanes, 2 * lanes), &bias[number * 2 * lanes],
+                      activation, product_rows, sizes.block, spare)
 
 
 def transform_kernel(
@@ -131,10 +176,22 @@ def transform_kernel(
         intp_t groups = points.shape[0]
         intp_t n_panels = (kernel.shape[4] // groups + 2 * lanes - 1) // (2 * lanes)
         intp_t task
+        uint64_t mode = 0
 
-    for task in prange(groups * n_panels, nogil=True, num_threads=n_threads, schedule="dynamic"):
-        transform_panel(mk, kernel, &lines[0], points, n_points, task // n_panels,
-                        task % n_panels, lanes)
+    if n_threads == 1:  # a team of one would cost a microsecond
+        with nogil:
+            mode = flush_denormals()
+            for task in range(groups * n_panels):
+                transform_panel(mk, kernel, &lines[0], points, n_points, task // n_panels,
+                                task % n_panels, lanes)
+            restore_denormals(mode)
+        return
+    with nogil, parallel(num_threads=n_threads):
+        mode = flush_denormals()
+        for task in prange(groups * n_panels, schedule="dynamic"):
+            transform_panel(mk, kernel, &lines[0], points, n_points, task // n_panels,
+                            task % n_panels, lanes)
+        restore_denormals(mode)
 
 
 cdef inline intp_t odd_step(intp_t n, intp_t lanes) noexcept nogil:

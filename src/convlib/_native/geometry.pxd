@@ -6,9 +6,9 @@ cdef enum:
     STRIDE = 0
     DILATION = 1
     PAD = 2      # before
-    FIRST = 3    # output at which `out` begins
+    FIRST = 3    # output of the whole image at which `out` begins
 
 
 cdef inline intp_t input_of(const intp_t[:, ::1] geometry, int axis, intp_t output) noexcept nogil:
-    """Return the coordinate under the first tap of an output; `out` begins with output 0."""
+    """Return the coordinate under the first tap of an output, counted from where `out` begins."""
     return (geometry[axis, FIRST] + output) * geometry[axis, STRIDE] - geometry[axis, PAD]

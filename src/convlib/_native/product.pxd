@@ -7,6 +7,8 @@ cdef extern from "vec.h":
 
 cdef extern from "microkernels.h":
     int ACTIVATION_RELU
+    enum:
+        MOST_ROWS
 
 cdef enum:
     STREAM_ALIGNMENT = 16
@@ -107,7 +109,7 @@ cdef inline void multiply_panel(
     tiles. A panel that is not full is computed whole, tile by tile, aside.
     """
     cdef:
-        real* spare_rows[16]
+        real* spare_rows[MOST_ROWS]
         intp_t width = n_vectors * n_lanes(mk, weights)
         intp_t n_tiles = (n_pixels + mk.max_rows - 1) // mk.max_rows
         intp_t tile, first, n_rows, part, i, j

@@ -48,10 +48,11 @@ class GlobalState:
         n_threads = thread_count(n_threads, images.size / READ_VALUES)
         n_blocks = self.state.shape[2] // LANES
         # Parts of an image read every so many values: only where images are too few.
-        n_parts = 1 if len(images) >= 2 * n_threads else n_threads
+        n_parts = 1 if len(images) >= 2 * n_threads else min(n_threads, n_blocks)
+        n_threads = min(n_threads, max(1, len(images) * n_parts))
         global_pool.add(
             images, self.state, CODES[self.kind], self.phases, self.seen, pixels_are_dense(images),
-            min(n_parts, n_blocks), np.empty((n_threads, GATHERED_ROWS * LANES), images.dtype),
+            n_parts, np.empty((n_threads, GATHERED_ROWS * LANES), images.dtype),
             np.empty((n_threads, 2 * LANES)),
         )
         self.seen += n_pixels

@@ -180,7 +180,7 @@ def unpool(pooled, indices, out, n_threads):
     n_parts = min(channels, max(1, 4 * n_threads // max(1, n_images)), max(1, channels // 16))
     pool_indices.max_unpool(
         pooled.reshape(n_images, -1, channels), indices.reshape(n_images, -1, channels),
-        out.reshape(n_images, -1, channels), n_parts, n_threads,
+        out.reshape(n_images, -1, channels), n_parts, max(1, min(n_threads, n_images * n_parts)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._algorithms import NAMES, Algorithm, ConvPlan, choose, explain
+from convlib._algorithms import NAMES, Algorithm, ConvPlan, by_name, choose, explain
 from convlib._conv.lowrank import worthwhile_rank
 from convlib._native import cpu
 from convlib._problem import WHOLE, ConvProblem, five_axes, three
@@ -35,7 +35,8 @@ def conv(
         integers up to 16 bits are computed in float32, wider integers in float64.
     kernel : array-like of shape (kernel_h, kernel_w, in_channels // groups, out_channels)
         Weights, converted to the dtype of `images`; or what `pack_kernel` returns, and then
-        only `n_threads` and `out` may be given.
+        only `n_threads` and `out` may be given. (A setting that is written out as its default
+        is not told from one that is left out; whatever was packed counts.)
     bias : array-like of shape (out_channels,), default=None
         Added to every output pixel.
     stride : int or tuple of int, default=1
@@ -79,6 +80,13 @@ default=None
     --------
     explain_conv : Which algorithm runs.
     pack_kernel : Prepare a kernel once for many calls.
+
+    Notes
+    -----
+    A NaN or an infinity in an image reaches the outputs whose windows see it, and where outputs
+    are computed in tiles, with 'winograd', 'winograd2' and 'fft', all others of the same tile
+    too. Name another algorithm, such as 'igemm', for images that mark missing values with NaN.
+    'lowrank' may turn an infinity into NaN. Subnormal numbers may count as zero.
 
     References
     ----------
@@ -238,7 +246,9 @@ class PackedKernel:
     """A kernel prepared for `conv`; made by `pack_kernel`.
 
     It may be shared between threads, copied and pickled. Its state is the plain kernel, the
-    settings and the algorithm's name; loading packs again.
+    settings and the algorithm's name. Loading packs again with that algorithm, on any machine; only
+    where vectors are wider, and its prepared kernel too large for that, with the one that
+    `pack_kernel` would choose.
 
     Attributes
     ----------
@@ -262,20 +272,20 @@ class PackedKernel:
         self._settings = settings._replace(algorithm=algorithm)
         rank = worthwhile_rank(kernel, kernel.dtype, None, algorithm)
         self._form = (kernel.shape, kernel.dtype, self._settings, True, rank)
-        plan = self._plan(image_shape)
-        self._prepared = plan.way.prepare(plan.problem, kernel, bias, None)
         for array in (kernel, bias):
-            array.flags.writeable = False  # the packed copy would not follow
+            array.flags.writeable = False  # the prepared copy would not follow
+        self._by_tier = None, None
+        self._prepared()
 
     def __reduce__(self):
         state = (self.kernel, self.bias, self._settings, self.image_shape, self.algorithm)
-        return PackedKernel, tuple(
+        return _load, tuple(
             array.copy() if isinstance(array, np.ndarray) else array for array in state
         )
 
     @property
     def nbytes(self):
-        return self.kernel.nbytes + self.bias.nbytes + _bytes_beside(self.kernel, self._prepared)
+        return self.kernel.nbytes + self.bias.nbytes + _bytes_beside(self.kernel, self._prepared())
 
     def __repr__(self):
         return (
@@ -299,6 +309,15 @@ class PackedKernel:
         shape = check.image_shape("image_shape", image_shape, self.kernel.ndim - 2)
         return self._plan(shape).shape
 
+    def _prepared(self):
+        """Return the kernel as the algorithm takes it, for the tier in use: it may have changed."""
+        tier, prepared = self._by_tier
+        if tier != cpu.tier():
+            plan = self._plan(self.image_shape)
+            prepared = plan.way.prepare(plan.problem, self.kernel, self.bias, None)
+            self._by_tier = cpu.tier(), prepared
+        return prepared
+
     def _plan(self, image_shape):
         return _plan(image_shape, *self._form, cpu.tier())
 
@@ -310,7 +329,7 @@ class PackedKernel:
         out = check.output_array(out, (len(images), *shape), images.dtype, images)
         if out.size:
             images, out5 = five_axes(images), five_axes(out)
-            way.run(problem, layout, self._prepared, images, out5, WHOLE, n_threads)
+            way.run(problem, layout, self._prepared(), images, out5, WHOLE, n_threads)
         return out
 
     def _run(self, images, out, first, n_threads):
@@ -318,7 +337,17 @@ class PackedKernel:
         problem, way, layout, _ = self._plan(images.shape[1:])
         start = (0,) * (3 - problem.rank) + (first,) + (0,) * (problem.rank - 1)
         images, out = five_axes(images), five_axes(out)
-        way.run(problem, layout, self._prepared, images, out, start, n_threads)
+        way.run(problem, layout, self._prepared(), images, out, start, n_threads)
+
+
+def _load(kernel, bias, settings, image_shape, algorithm):
+    """Return a `PackedKernel` of another process, whose vectors may have been shorter."""
+    rank = worthwhile_rank(kernel, kernel.dtype, None, algorithm)
+    form = (kernel.shape, kernel.dtype, settings._replace(algorithm="auto"), True, rank)
+    problem, cheapest, *_ = _plan(image_shape, *form, cpu.tier())
+    if by_name(algorithm).refuse(problem):
+        algorithm = cheapest.name
+    return PackedKernel(kernel, bias, settings, image_shape, algorithm)
 
 
 def _bytes_beside(kernel, prepared):

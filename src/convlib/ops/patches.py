@@ -174,6 +174,7 @@ def _run(kernel, windows, source, target, columns, n_threads):
     if not target.size:
         return
     n_bytes = columns.size * columns.itemsize
-    n_threads = thread_count(n_threads, n_bytes / COPIED_BYTES)
     block = max(1, BLOCK_BYTES // (columns.shape[-1] * columns.itemsize))
+    n_tasks = prod(target.shape[:3]) * -(-target.shape[3] // block)
+    n_threads = thread_count(n_threads, n_bytes / COPIED_BYTES, n_tasks)
     kernel(source, target, windows.geometry, windows.mode, block, n_threads)

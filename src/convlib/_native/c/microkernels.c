@@ -3,6 +3,8 @@
 #include "microkernels.h"
 #include "vec.h"
 
+_Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short");
+
 #include "real_f32.h"
 #include "vec_real.h"
 #include "activations.h"

@@ -60,6 +60,8 @@ typedef struct {
     int stream; /* whether to store past the caches */
 } plane_output;
 
+enum { MOST_ROWS = 10 }; /* of a product tile, in any tier */
+
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
     ptrdiff_t max_rows;  /* most rows of one product tile */

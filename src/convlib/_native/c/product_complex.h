@@ -1,4 +1,5 @@
-/* The product of rows of spectra and a panel of conjugated weights, in registers.
+/* The product of rows of spectra and a panel, in registers. The panel holds the spectra of the
+ * weights as they are; they are conjugated on the way: x * conj(w), the spectrum of a correlation.
  *
  * Complex values lie as a vector of real parts, then one of imaginary parts. A row holds one
  * frequency of all channels of a tile, a panel the same frequency of one vector of outputs.

@@ -12,9 +12,9 @@ INLINE void NAME(store)(REAL *p, VEC v)
     memcpy(p, &v, sizeof v);
 }
 
-/* A store past the caches, for outputs that are larger than they are. The address is a multiple of
- * 16 bytes, as those of numpy's arrays are; whole lines are written together only if neighbours
- * follow in order. */
+/* A store past the caches, for outputs that are larger than they are. The address must be a
+ * multiple of 16 bytes, which callers see to: arrays of numpy's own begin at one, but those that
+ * users give may not. Whole lines are written together only if neighbours follow in order. */
 INLINE void NAME(stream)(REAL *p, VEC v)
 {
 #if defined(__SSE2__)
