@@ -1,7 +1,7 @@
 # Reductions over neighbours in flat streams of values: what pooling ends in.
 from libc.stdint cimport int64_t
 
-from .cpu cimport REDUCE_MAX, microkernels, stencil
+from .cpu cimport microkernels, stencil
 from .types cimport float32_t, intp_t, real
 
 
@@ -91,43 +91,6 @@ cdef inline void accumulate(
         mk.accumulate_f32(statistic, n_rows, step, n_lanes, x, count, first, second)
     else:
         mk.accumulate_f64(statistic, n_rows, step, n_lanes, x, count, first, second)
-
-
-cdef inline void fold(
-    const microkernels* mk, int reduction, intp_t n_taps, intp_t shift, intp_t n, real* x,
-    real* out,
-) noexcept nogil:
-    """Reduce n_taps values at distance `shift` from each of n on; x is overwritten.
-
-    x[i] comes to stand for 1, 2, 4 ... taps. Of a maximum the last two overlap; a sum adds up
-    the powers of two in n_taps, smallest and nearest first.
-    """
-    cdef:
-        const real* rows[2]
-        intp_t length = 1
-        intp_t done = 0
-        intp_t total = n + (n_taps - 1) * shift
-
-    while True:
-        if reduction == REDUCE_MAX and 2 * length > n_taps:
-            rows[0] = x
-            rows[1] = x + (n_taps - length) * shift
-            reduce(mk, reduction, 2, rows, n, out)
-        elif reduction != REDUCE_MAX and n_taps & length:
-            rows[0] = out
-            rows[1] = x + done * shift
-            if done:
-                reduce(mk, reduction, 2, rows, n, out)
-            else:
-                reduce(mk, reduction, 1, rows + 1, n, out)
-            done += length
-        if 2 * length > n_taps:
-            return
-        total -= length * shift
-        rows[0] = x
-        rows[1] = x + length * shift
-        reduce(mk, reduction, 2, rows, total, x)
-        length *= 2
 
 
 cdef inline void stencil_fma(

@@ -1,6 +1,7 @@
 """Pooling by windows below the public functions: the problem, its blocks, the run."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd, prod
 from typing import NamedTuple
 
@@ -13,10 +14,11 @@ from convlib._threads import thread_count
 
 # As in _native/pool.pyx.
 KINDS = ("max", "mean", "norm_1", "norm_2", "norm")
-STREAM, FOLD, PIXELS, WINDOWS = range(4)
+STREAM, PIXELS, WINDOWS = range(3)
 POOL = by_dtype(pool.pool)
 
-FEW_TAPS = 8               # read one by one; more are folded in powers of two where that is less
+MOST_FOLDED = 8            # neighbours combined at one level of a fold
+LEVEL_TAPS = 2             # what a level costs besides, in taps
 BLOCK_BYTES = 256 * 1024   # rows under a task, which stay in the second-level cache
 LINE_VALUES = 64           # what a row costs besides its values
 BLOCK_WIDTHS = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
@@ -54,24 +56,25 @@ class PoolProblem:
         return (n - 1) * self.stride[axis] + (self.size[axis] - 1) * self.dilation[axis] + 1
 
     def fold_rows(self):
-        """Whether the rows of a window are many enough, and shared by enough windows, to fold."""
-        levels = self.size[1].bit_length() - 1
-        return (self.size[1] > FEW_TAPS and self.dilation[1] == 1
-                and 2 * levels * self.stride[1] <= self.size[1])
+        """Return the cost and the radices by which the rows of windows are folded."""
+        # Levels are made of all rows that lie in a window of the block, not of each stride's alone.
+        rows_per_output = self.stride[1] // gcd(self.stride[1], self.dilation[1])
+        return fold(self.size[1], self.kind == "max", rows_per_output)
+
+    def fold_columns(self):
+        """Return the cost and the radices by which the columns of windows are folded."""
+        return fold(self.size[2], self.kind == "max", 1)
 
     def across(self, channels):
         """Return how neighbours in a row are reduced."""
         _, n_rows, taps = self.size
         stride = self.stride[2]
-        wide = taps > FEW_TAPS
         if channels < lanes(self.dtype):
-            return FOLD if wide else STREAM
+            return STREAM
         # Values read and written for one output: all the window, or lines of reduced rows first.
-        if not self.fold_rows() and n_rows * taps <= stride * (n_rows + 1) + taps:
+        if not self.fold_rows()[1] and n_rows * taps <= stride * (n_rows + 1) + taps:
             return WINDOWS
-        if stride > 1 and not (wide and 2 * (taps.bit_length() - 1) * stride <= taps):
-            return PIXELS
-        return FOLD if wide else STREAM
+        return PIXELS if stride > 1 and stride * self.fold_columns()[0] > taps else STREAM
 
     def input_rows(self, first, n):
         """Return the bounds of the rows, on the first axis, that n outputs from `first` see."""
@@ -81,6 +84,58 @@ class PoolProblem:
         return min(max(begin, 0), size), min(max(begin + self.reach(axis, n), 0), size)
 
 
+@lru_cache(maxsize=4096)
+def fold(n_taps, is_max, times):
+    """Return the cheapest way to reduce a window of many taps, shared by neighbouring windows.
+
+    As many neighbours as the first radix says are combined to values of the first level, of these
+    as many as the second says to the next, and so on; a window is reduced from the few values that
+    cover it. Those of a maximum may overlap. Sums take what is left over from lower levels:
+    nothing is ever subtracted, so no rounding, infinity or NaN outlives its window.
+
+    Parameters
+    ----------
+    n_taps : int
+        Of the window.
+    is_max : bool
+        Whether values may be counted twice.
+    times : int
+        Values of each level that are made for one output.
+
+    Returns
+    -------
+    cost : int
+        Values read for one output, levels included.
+    radices : tuple of int
+        None where each tap is best read by itself.
+    """
+    best = n_taps, ()
+    for radix in range(2, min(MOST_FOLDED, n_taps - 1) + 1):
+        n_left, n_over = (-(-n_taps // radix), 0) if is_max else divmod(n_taps, radix)
+        cost, radices = fold(n_left, is_max, times)
+        cost += times * (radix + LEVEL_TAPS) + n_over
+        if cost < best[0]:
+            best = cost, (radix, *radices)
+    return best
+
+
+def fold_table(n_taps, is_max, radices):
+    """Return a fold for C: its levels and values, (radix, span below), (level, first tap)."""
+    spans = [prod(radices[:level]) for level in range(len(radices) + 1)]
+    values, first = [], 0
+    for level in range(len(radices), -1, -1):
+        span = spans[level]
+        while n_taps - first >= span:
+            values.append((level, first))
+            first += span
+        if is_max:
+            if first < n_taps:
+                values.append((level, n_taps - span))
+            break
+    rows = [(len(radices), len(values)), *zip(radices, spans), *values]
+    return np.array(rows, dtype=np.intp)
+
+
 class Layout(NamedTuple):
     """What is settled for all calls that write some outputs of a problem."""
 
@@ -88,7 +143,8 @@ class Layout(NamedTuple):
     kind: int
     exponent: float
     across: int
-    fold_rows: bool
+    row_fold: object   # see fold_table, as views
+    column_fold: object
     n_rows: int        # of a task
     n_taps: int
     line: int          # values
@@ -102,23 +158,27 @@ def lay_out(problem, channels, output_size, first_input=(0, 0, 0), first_output=
     """Return the `Layout` for outputs from `first_output` on, and pixels from `first_input` on."""
     block, row_step = blocks(problem, channels)
     block = tuple(map(min, block, output_size))
-    fold_rows, across = problem.fold_rows(), problem.across(channels)
+    across = problem.across(channels)
+    radices = problem.fold_rows()[1], problem.fold_columns()[1] if across == STREAM else ()
+    folds = [fold_table(size, problem.kind == "max", each)
+             for size, each in zip(problem.size[1:], radices)]
+    row_levels, column_levels = map(len, radices)
     n_rows = (problem.reach(1, block[1]) - 1) // row_step + 1
     line = problem.reach(2, block[2]) * channels
-    n_taps = max(*problem.size[:2], problem.size[2] if across == STREAM else 1, 2)
+    n_taps = max(problem.size[0], *(each[0, 1] for each in folds), MOST_FOLDED)
     line_bytes, row_bytes = line * problem.itemsize, n_rows * line * problem.itemsize
     address = np.dtype(np.intp).itemsize
-    pieces = (line_bytes, n_rows * address, n_taps * address, line_bytes, line_bytes)
+    pieces = (line_bytes, (1 + row_levels) * n_rows * address, n_taps * address, line_bytes,
+              line_bytes, column_levels * line_bytes, row_levels * row_bytes)
     return Layout(
         axes=pool.table(geometry(problem, first_input, first_output, block, row_step)),
         kind=KINDS.index(problem.kind), exponent=float(problem.p),
-        across=across, fold_rows=fold_rows, n_rows=n_rows, n_taps=n_taps, line=line,
+        across=across, row_fold=pool.table(folds[0]), column_fold=pool.table(folds[1]), n_rows=n_rows, n_taps=n_taps, line=line,
         n_tasks=prod(-(-size // n) for size, n in zip(output_size, block)),
         seconds=channels * seconds(problem, output_size),
         copies=problem.kind.startswith("norm"),
-        scratch=tuple(
-            scratch_bytes(*pieces, row_bytes if has_band else 0, row_bytes if fold_rows else 0)
-            for has_band in (fold_rows or problem.size[0] > 1, True)),
+        scratch=tuple(scratch_bytes(*pieces, row_bytes if has_band else 0)
+                      for has_band in (problem.size[0] > 1, True)),
     )
 
 
@@ -142,7 +202,7 @@ def launch(layout, images, out, n_threads):
     in_place = not layout.copies and rows_are_dense(images)
     POOL[images.dtype.name](
         images, out, layout.axes, layout.kind, layout.exponent, layout.across,
-        layout.fold_rows, in_place, layout.n_rows, layout.n_taps, layout.line,
+        layout.row_fold, layout.column_fold, in_place, layout.n_rows, layout.n_taps, layout.line,
         layout.n_rows * layout.line, np.empty((n_threads, layout.scratch[not in_place]), np.uint8),
     )
 
@@ -209,7 +269,7 @@ def blocks(problem, channels):
 
     Rows under a task fit in cache, and few are read for two tasks. Tasks are even parts.
     """
-    values = BLOCK_BYTES // problem.itemsize // (1 + problem.fold_rows())
+    values = BLOCK_BYTES // problem.itemsize // (1 + len(problem.fold_rows()[1]))
     _, out_height, out_width = problem.output_size
     best = None
     for wanted in BLOCK_WIDTHS:
@@ -237,7 +297,7 @@ def seconds(problem, output_size):
     """Return the predicted seconds for one channel of one image on one thread."""
     rows = output_size[0] * output_size[1] * problem.image_size[2]
     outputs = prod(output_size)
-    taps = min(problem.size[0] * problem.size[1], 2 * FEW_TAPS + problem.size[0])
-    n_bytes = problem.itemsize * (rows * taps + outputs * min(problem.size[2], 2 * FEW_TAPS))
+    taps = problem.size[0] + problem.fold_rows()[0]
+    n_bytes = problem.itemsize * (rows * taps + outputs * problem.fold_columns()[0])
     powers = rows * taps * POWER_SECONDS if problem.kind == "norm" else 0
     return n_bytes / READ_BYTES + powers
