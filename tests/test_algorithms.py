@@ -52,7 +52,9 @@ PROBLEMS = {
                                             "padding_mode": "reflect"}),
             ((150, 160, 3), (9, 7, 3, 2), {"padding": 4, "padding_mode": "edge"}),
             ((70, 99, 4), (1, 5, 2, 2), {"dilation": (1, 2), "groups": 2}),
-            ((1000, 2), (9, 2, 3), {"padding": 4}), ((300, 32), (9, 32, 20), {"padding": 4})],
+            ((1000, 2), (9, 2, 3), {"padding": 4}), ((300, 32), (9, 32, 20), {"padding": 4}),
+            ((7, 40, 33, 32), (1, 5, 6, 32, 20), {"padding": (0, 2, 2), "dilation": (3, 1, 1)}),
+            ((15, 40, 33, 2), (1, 5, 6, 2, 3), {"padding": (0, 2, 3), "stride": (2, 1, 1)})],
     "igemm": [((33, 29, 8), (3, 3, 8, 20), {"padding": 1}),
               ((33, 29, 8), (3, 2, 4, 20), {"stride": (2, 1), "dilation": (1, 3), "groups": 2}),
               ((100, 8), (9, 8, 20), {"padding": 4})],
@@ -284,6 +286,17 @@ def test_pads_along_the_depth_of_a_flat_volume():
     out = cl.conv(images, kernel, padding=(1, 0, 0))
     assert not out[:, [0, 2]].any()
     Solution(images, kernel, padding=(1, 0, 0)).check(out, "float64", "fft")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("kernel_size", "channels"), [
+    ((7, 7), (16, 32)), ((5, 5), (4, 4)), ((3, 3), (32, 32)), ((1, 9), (64, 64)), ((1, 1), (8, 8)),
+    ((9, 9), (1, 1))])
+def test_a_flat_kernel_is_computed_as_images_are(kernel_size, channels, packed):
+    plan = cl.explain_conv((8, 56, 56, channels[0]), (1, *kernel_size, *channels), packed=packed)
+    of_images = cl.explain_conv((56, 56, channels[0]), (*kernel_size, *channels), packed=packed)
+    assert set(plan.refusals) == set(of_images.refusals)
+    assert 0 < plan.costs[plan.algorithm] <= 8 * of_images.costs[of_images.algorithm]
 
 
 def test_dilations_beyond_reason_are_left_to_igemm():

@@ -1,7 +1,8 @@
 """fft: tiles of the image go through Fourier transforms, and convolutions become products.
 
 There are two kinds of tiles. For groups of many channels a vector holds one pixel of its channels
-(`conv_fft`); for few channels, neighbouring values of a row (`conv_fft_pixels`).
+(`conv_fft`); for few channels, neighbouring values of a row (`conv_fft_pixels`). The planes of a
+volume are images, where the kernel is flat.
 """
 
 from functools import lru_cache
@@ -83,14 +84,14 @@ class Layout(NamedTuple):
 
 
 def refuse(problem):
-    """Accept signals and images without stride, if there is a tile for them."""
-    if problem.rank == 3:
-        return "volumes have no tiles"
+    """Accept signals and images without stride, and flat kernels, if there is a tile for them."""
+    if problem.kernel_size[0] > 1 or any(problem.padding[0]):
+        return "volumes have no tiles, but for kernels that see one plane, and none outside"
     if max(problem.dilation) > MOST_DILATION:
         return f"the dilation is above {MOST_DILATION}"
     if prod(problem.kernel_size) == 1:
         return "the kernel has one tap"
-    if max(problem.stride) > 1:
+    if max(problem.stride[1:]) > 1:
         return "the stride is larger than one"
     if choose_tile(problem) is None:
         return "the kernel or its spectra are too large"
@@ -161,8 +162,8 @@ def tile_work(problem, tile, n_tiles, packed):
 
 
 def count_tiles(problem, tile, size):
-    """Return the tiles of `size` outputs, in all groups."""
-    return problem.groups * prod(
+    """Return the tiles of `size` outputs, in all planes and groups."""
+    return size[0] * problem.groups * prod(
         -(-n // period) * dilation
         for n, period, dilation in zip(size[1:], tile.periods(problem), problem.dilation[1:]))
 
@@ -299,6 +300,8 @@ def run(problem, layout, prepared, images, out, first, n_threads):
     if first != WHOLE or out.shape[1:4] != problem.output_size:
         tiling = tiling.copy()
         tiling[:, 5:] = tuple(zip(first, out.shape[1:4]))[1:]
+    stride = problem.stride[0]
+    images = images[:, stride * first[0]::stride]    # the planes under those of `out`
     n_tiles = conv_fft.n_tiles(out, tiling)
     seconds = len(images) * layout.seconds
     operands = images, prepared.spectra, problem.group_size, prepared.bias, out, tiling
