@@ -17,6 +17,7 @@
 #include "product_complex.h"
 #include "fft.h"
 #include "fft_pixels.h"
+#include "deform.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -32,6 +33,7 @@
 #include "product_complex.h"
 #include "fft.h"
 #include "fft_pixels.h"
+#include "deform.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -92,4 +94,12 @@ const microkernels TABLE(TIER) = {
     .product_pixels_f64 = product_pixels_f64,
     .inverse_fft_pixels_f32 = inverse_fft_pixels_f32,
     .inverse_fft_pixels_f64 = inverse_fft_pixels_f64,
+    .locate_f32 = locate_f32,
+    .locate_f64 = locate_f64,
+    .sample_f32 = sample_f32,
+    .sample_f64 = sample_f64,
+    .corner_products_f32 = corner_products_f32,
+    .corner_products_f64 = corner_products_f64,
+    .scatter_f32 = scatter_f32,
+    .scatter_f64 = scatter_f64,
 };
