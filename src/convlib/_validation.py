@@ -330,13 +330,12 @@ def point_arrays(offsets, mask, shape, n_taps, channels):
     return offsets, mask, groups
 
 
-def grad_array(name, grad, shape, dtype=None):
-    """Return `grad` as an array of `shape`."""
-    array = numeric_array(name, grad)
+def same_shape(name, array, shape):
+    """Refuse an array that does not have the shape of the results."""
     if array.shape != shape:
         sizes = ", ".join(map(str, shape))
-        raise ValueError(_refusal(name, f"an array of shape ({sizes}), as the result has", array))
-    return array
+        allowed = f"an array of shape ({sizes}), as the outputs have with these settings"
+        raise ValueError(_refusal(name, allowed, array))
 
 
 def vector(name, value, size, dtype):

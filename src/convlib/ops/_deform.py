@@ -22,6 +22,7 @@ from convlib._terms import (
     scratch_bytes,
 )
 from convlib._threads import thread_count
+from convlib.ops._statistics import GlobalState
 
 CONV = by_dtype(deform.conv)
 AT_POINTS = by_dtype(deform_grad.at_points)
@@ -303,3 +304,13 @@ def grad_kernel(problem, grad, images, offsets, mask, out, n_threads):
             some, np.ascontiguousarray(grad[part], conv.dtype), some_offsets, some_mask,
             out.reshape(problem.n_taps, conv.group_size, conv.out_channels), problem.geometry(),
             problem.taps, n_channels, block, step, scratch)
+
+
+def sum_of_pixels(grad, n_threads):
+    """Return the sum over images and pixels of each channel, made in double precision."""
+    state = GlobalState("mean", len(grad), grad.shape[-1])
+    if len(grad):
+        state.add(grad, n_threads)
+    n_pixels = grad.shape[1] * grad.shape[2]
+    with np.errstate(all="ignore"):
+        return (state.result(np.float64) * n_pixels).sum(axis=0).astype(grad.dtype)
