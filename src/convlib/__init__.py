@@ -10,6 +10,7 @@ from convlib import shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
+from convlib.ops.deform import deform_conv
 from convlib.ops.patches import col2im, im2col
 from convlib.ops.pool import average_pool, global_pool, lp_pool, max_pool, max_unpool
 from convlib.ops.separable import factorize_kernel
@@ -27,6 +28,7 @@ __all__ = [
     "channel_shuffle",
     "col2im",
     "conv",
+    "deform_conv",
     "explain_conv",
     "factorize_kernel",
     "global_pool",

@@ -294,6 +294,50 @@ def plain_kernel(name, kernel):
     return array
 
 
+def image_kernel(name, kernel):
+    """Return `kernel` as an array of (kernel_h, kernel_w, channels of a group, out_channels)."""
+    array = kernel_array(name, kernel)
+    if array.ndim != 4:
+        allowed = "an array of shape (kernel_h, kernel_w, in_channels // groups, out_channels)"
+        raise ValueError(_refusal(name, allowed, array))
+    return array
+
+
+def point_arrays(offsets, mask, shape, n_taps, channels):
+    """Return offsets, the mask or None, and the number of offset groups.
+
+    `shape` is (n_images, out_h, out_w); the groups share the channels out among them.
+    """
+    offsets = numeric_array("offsets", offsets)
+    last = offsets.shape[-1] if offsets.ndim else 0
+    sizes = ", ".join(map(str, shape))
+    if offsets.shape[:-1] != shape or last < 1 or last % (2 * n_taps):
+        allowed = f"an array of shape ({sizes}, offset_groups * {2 * n_taps}), since the kernel " \
+            f"has {_count(n_taps, 'tap')}"
+        raise ValueError(_refusal("offsets", allowed, offsets))
+    groups = last // (2 * n_taps)
+    if channels % groups:
+        raise ValueError(
+            f"offsets must be for a number of offset groups that divides the {channels} channels "
+            f"of the images; got {groups} groups of {_count(n_taps, 'tap')}"
+        )
+    if mask is None:
+        return offsets, None, groups
+    mask = numeric_array("mask", mask)
+    if mask.shape != (*shape, groups * n_taps):
+        allowed = f"an array of shape ({sizes}, {groups * n_taps}), half as many values as offsets"
+        raise ValueError(_refusal("mask", allowed, mask))
+    return offsets, mask, groups
+
+
+def same_shape(name, array, shape):
+    """Refuse an array that does not have the shape of the results."""
+    if array.shape != shape:
+        sizes = ", ".join(map(str, shape))
+        allowed = f"an array of shape ({sizes}), as the outputs have with these settings"
+        raise ValueError(_refusal(name, allowed, array))
+
+
 def vector(name, value, size, dtype):
     """Return `value` as an array of shape (size,)."""
     array = numeric_array(name, value)

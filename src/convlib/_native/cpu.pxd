@@ -28,6 +28,14 @@ cdef extern from "microkernels.h":
         intp_t channel_step
         int relu
         int stream
+    ctypedef struct sampled_image:
+        int64_t pixels
+        int64_t outside
+        intp_t row_step
+        intp_t pixel_step
+        double height
+        double width
+        int keeps_weightless
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
@@ -218,6 +226,40 @@ cdef extern from "microkernels.h":
             intp_t channel_step, const float64_t* down, const float64_t* across,
             float64_t* room, const float64_t* bias, int activation, intp_t n_rows,
             float64_t* first, float64_t* second,
+        ) noexcept nogil
+        void (*locate_f32)(
+            const sampled_image* image, intp_t n, double y, double x, const double* ys,
+            const double* xs, const float32_t* offsets, const float32_t* mask, intp_t step,
+            int64_t* corners, float32_t* weights, float32_t* fractions,
+        ) noexcept nogil
+        void (*locate_f64)(
+            const sampled_image* image, intp_t n, double y, double x, const double* ys,
+            const double* xs, const float64_t* offsets, const float64_t* mask, intp_t step,
+            int64_t* corners, float64_t* weights, float64_t* fractions,
+        ) noexcept nogil
+        void (*sample_f32)(
+            intp_t n, intp_t channels, const int64_t* corners, const float32_t* weights,
+            intp_t step, intp_t offset, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*sample_f64)(
+            intp_t n, intp_t channels, const int64_t* corners, const float64_t* weights,
+            intp_t step, intp_t offset, float64_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*corner_products_f32)(
+            intp_t n, intp_t channels, const int64_t* corners, intp_t step, intp_t offset,
+            const float32_t* values, intp_t values_step, float32_t* sums,
+        ) noexcept nogil
+        void (*corner_products_f64)(
+            intp_t n, intp_t channels, const int64_t* corners, intp_t step, intp_t offset,
+            const float64_t* values, intp_t values_step, float64_t* sums,
+        ) noexcept nogil
+        void (*scatter_f32)(
+            intp_t n, intp_t channels, const int64_t* corners, const float32_t* weights,
+            intp_t step, intp_t offset, const float32_t* values, intp_t values_step,
+        ) noexcept nogil
+        void (*scatter_f64)(
+            intp_t n, intp_t channels, const int64_t* corners, const float64_t* weights,
+            intp_t step, intp_t offset, const float64_t* values, intp_t values_step,
         ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.

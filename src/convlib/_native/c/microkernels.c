@@ -19,6 +19,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "product_complex.h"
 #include "fft.h"
 #include "fft_pixels.h"
+#include "deform.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -34,6 +35,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "product_complex.h"
 #include "fft.h"
 #include "fft_pixels.h"
+#include "deform.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -94,4 +96,12 @@ const microkernels TABLE(TIER) = {
     .product_pixels_f64 = product_pixels_f64,
     .inverse_fft_pixels_f32 = inverse_fft_pixels_f32,
     .inverse_fft_pixels_f64 = inverse_fft_pixels_f64,
+    .locate_f32 = locate_f32,
+    .locate_f64 = locate_f64,
+    .sample_f32 = sample_f32,
+    .sample_f64 = sample_f64,
+    .corner_products_f32 = corner_products_f32,
+    .corner_products_f64 = corner_products_f64,
+    .scatter_f32 = scatter_f32,
+    .scatter_f64 = scatter_f64,
 };

@@ -62,6 +62,15 @@ typedef struct {
 
 enum { MOST_ROWS = 10 }; /* of a product tile, in any tier */
 
+/* The image that points lie in, for deform.h. */
+typedef struct {
+    int64_t pixels;                 /* address of the first pixel */
+    int64_t outside;                /* address of what stands for a pixel that is not there */
+    ptrdiff_t row_step, pixel_step; /* bytes */
+    double height, width;
+    int keeps_weightless;           /* whether pixels of weight zero are there */
+} sampled_image;
+
 typedef struct {
     const char *tier;    /* "baseline", "x86_v3" or "x86_v4" */
     ptrdiff_t max_rows;  /* most rows of one product tile */
@@ -273,6 +282,47 @@ typedef struct {
                                    const double *down, const double *across, double *room,
                                    const double *bias, int activation, ptrdiff_t n_rows,
                                    double *first, double *second);
+
+    /* deform.h: n points, the first with its tap at (y + ys[0], x + xs[0]), and n pairs of offsets,
+     * down and across. The addresses of the four pixels around each go to corners[k * step + i], in
+     * the order of rows; their bilinear weights times the mask, which may be NULL, to weights[k *
+     * step + i]; the distances from the first of them, down and across, to fractions[i] and
+     * fractions[step + i], which may be NULL. Whole vectors are read of ys and xs and written. A
+     * point that is NaN has weights of NaN and no pixels. */
+    void (*locate_f32)(const sampled_image *image, ptrdiff_t n, double y, double x,
+                       const double *ys, const double *xs, const float *offsets,
+                       const float *mask, ptrdiff_t step, int64_t *corners, float *weights,
+                       float *fractions);
+    void (*locate_f64)(const sampled_image *image, ptrdiff_t n, double y, double x,
+                       const double *ys, const double *xs, const double *offsets,
+                       const double *mask, ptrdiff_t step, int64_t *corners, double *weights,
+                       double *fractions);
+
+    /* out[i * out_step + c] = the weighted sum of the values (offset + c) of the four pixels of the
+     * point i, for n points that `locate` has found. */
+    void (*sample_f32)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
+                       const float *weights, ptrdiff_t step, ptrdiff_t offset, float *out,
+                       ptrdiff_t out_step);
+    void (*sample_f64)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
+                       const double *weights, ptrdiff_t step, ptrdiff_t offset, double *out,
+                       ptrdiff_t out_step);
+
+    /* sums[4 * i + k] = the sum over c of values[i * values_step + c] * the value (offset + c) of
+     * the pixel k of the point i. */
+    void (*corner_products_f32)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
+                                ptrdiff_t step, ptrdiff_t offset, const float *values,
+                                ptrdiff_t values_step, float *sums);
+    void (*corner_products_f64)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
+                                ptrdiff_t step, ptrdiff_t offset, const double *values,
+                                ptrdiff_t values_step, double *sums);
+
+    /* The adjoint of sample: adds values[i * values_step + c] times the weights to the pixels. */
+    void (*scatter_f32)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
+                        const float *weights, ptrdiff_t step, ptrdiff_t offset,
+                        const float *values, ptrdiff_t values_step);
+    void (*scatter_f64)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
+                        const double *weights, ptrdiff_t step, ptrdiff_t offset,
+                        const double *values, ptrdiff_t values_step);
 } microkernels;
 
 /* dispatch.c */

@@ -1,0 +1,46 @@
+import numpy as np
+
+def at_points(
+    images: np.ndarray,
+    grad: np.ndarray,
+    panels: np.ndarray,
+    units: np.ndarray,
+    offsets: np.ndarray,
+    mask: np.ndarray,
+    grad_offsets: np.ndarray,
+    grad_mask: np.ndarray,
+    geometry: np.ndarray,
+    taps: np.ndarray,
+    block: int,
+    run: int,
+    step: int,
+    scratch: np.ndarray,
+) -> None: ...
+def images(
+    grad: np.ndarray,
+    panels: np.ndarray,
+    units: np.ndarray,
+    offsets: np.ndarray,
+    mask: np.ndarray,
+    grad_images: np.ndarray,
+    geometry: np.ndarray,
+    taps: np.ndarray,
+    n_channels: int,
+    block: int,
+    run: int,
+    step: int,
+    scratch: np.ndarray,
+) -> None: ...
+def kernel(
+    images: np.ndarray,
+    grad: np.ndarray,
+    offsets: np.ndarray,
+    mask: np.ndarray,
+    grad_kernel: np.ndarray,
+    geometry: np.ndarray,
+    taps: np.ndarray,
+    n_channels: int,
+    block: int,
+    step: int,
+    scratch: np.ndarray,
+) -> None: ...
