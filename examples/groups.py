@@ -45,8 +45,8 @@ def draw(pictures):
 
 def main():
     """Count and draw."""
-    dense = cl.shapes.n_parameters((3, 3), CHANNELS, CHANNELS, bias=False)
-    grouped = cl.shapes.n_parameters((3, 3), CHANNELS, CHANNELS, groups=GROUPS, bias=False)
+    dense = cl.shapes.n_parameters((3, 3), CHANNELS, CHANNELS)
+    grouped = cl.shapes.n_parameters((3, 3), CHANNELS, CHANNELS, groups=GROUPS)
     print(f"weights of a 3x3 convolution of {CHANNELS} channels: {dense}")
     print(f"in {GROUPS} groups: {grouped}")
     pictures = {"two group convolutions": seen(False), "with a shuffle between": seen(True)}

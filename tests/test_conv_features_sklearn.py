@@ -1,4 +1,4 @@
-"""ConvFeatures as a citizen of scikit-learn."""
+"""ConvFeatures and DeformConvFeatures as citizens of scikit-learn."""
 
 import pickle
 import warnings
@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from convlib import ConvFeatures
+from convlib import ConvFeatures, DeformConvFeatures
 
 IMAGES = np.random.default_rng(0).normal(size=(12, 8, 7, 2))
 LABELS = np.arange(12) % 2
@@ -47,6 +47,8 @@ def image_estimators():
         ConvFeatures(3, random_state=0, pool="std", pool_size="global"),
         ConvFeatures(3, random_state=0, kernels="kmeans"),
         ConvFeatures(3, random_state=0, kernels="pca", activation=None),
+        ConvFeatures(3, random_state=0, conv="separable", dilations=(1, 2)),
+        DeformConvFeatures(3, random_state=0),
     ]
 
 
@@ -65,9 +67,9 @@ def test_fit_returns_self_and_fits_again_from_scratch(estimator):
 
 def test_init_only_stores(estimator):
     parameters = estimator.get_params()
-    other = ConvFeatures().set_params(**parameters)
+    other = type(estimator)().set_params(**parameters)
     assert all(other.get_params()[name] is value for name, value in parameters.items())
-    assert not [name for name in vars(ConvFeatures()) if name.endswith("_")]
+    assert not [name for name in vars(other) if name.endswith("_")]
 
 
 def test_unfitted_estimators_say_so(estimator):
@@ -97,7 +99,8 @@ def test_attributes_tell_the_shape(estimator):
     estimator.fit(IMAGES)
     assert estimator.n_features_in_ == 8 * 7 * 2
     assert estimator.input_shape_ == (8, 7, 2)
-    assert estimator.kernels_.shape == (3, 3, 2, 3)
+    is_separable = estimator.get_params().get("conv") == "separable"
+    assert estimator.kernels_.shape == (3, 3, 2, 2 if is_separable else 3)
     assert estimator.bias_.shape == (3,)
     assert not hasattr(estimator, "feature_names_in_")
 

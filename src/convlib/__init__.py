@@ -18,11 +18,12 @@ from convlib.ops.shuffle import channel_shuffle
 
 __version__ = _version()
 
-_ESTIMATORS = ("ConvFeatures",)
+_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures")
 
 __all__ = [
     "ConvFeatures",
     "ConvPlan",
+    "DeformConvFeatures",
     "PackedKernel",
     "average_pool",
     "channel_shuffle",

@@ -1,14 +1,17 @@
 """Estimators: the only place that imports scikit-learn.
 
 conv_features   ConvFeatures, one convolution layer as a transformer
+deform_conv_features   DeformConvFeatures, the same with taps that offsets move
 _transformer    what all of them share: blocks of images, memory, names
 _settings       parameters, checked together
 _forms          a table: name -> form of convolution
 _kernels        a table: name -> how to draw or learn kernels
 _images         X as images, the shape rules
 _layer          convolution, activation and pooling, block by block
+_deform         the deformable convolution of a layer
 """
 
 from convlib.estimators.conv_features import ConvFeatures
+from convlib.estimators.deform_conv_features import DeformConvFeatures
 
-__all__ = ["ConvFeatures"]
+__all__ = ["ConvFeatures", "DeformConvFeatures"]

@@ -128,8 +128,8 @@ def points_bytes(step, itemsize):
             2 * step * itemsize, step * itemsize)
 
 
-def run(problem, images, kernel, bias, offsets, mask, out, n_threads):
-    """Write the deformable convolution of the images to `out`."""
+def run(problem, images, kernel, bias, offsets, mask, out, n_threads, first_row=0):
+    """Write the deformable convolution of the images to `out`, whose first row is `first_row`."""
     conv = problem.conv
     seconds = CALL_SECONDS + len(images) * problem.seconds()
     n_threads = thread_count(n_threads, seconds)
@@ -140,8 +140,8 @@ def run(problem, images, kernel, bias, offsets, mask, out, n_threads):
     for part in parts(problem, images, offsets, mask):
         some, some_offsets, some_mask = dense(problem, part, images, offsets, mask)
         CONV[conv.dtype](
-            some, *prepared, some_offsets, some_mask, five_axes(out[part]), problem.geometry(),
-            problem.taps, ACTIVATION_CODES[conv.activation], out.nbytes > STREAM_BYTES, *form,
+            some, *prepared, some_offsets, some_mask, five_axes(out[part]),
+            conv.geometry((0, first_row, 0)), problem.taps, ACTIVATION_CODES[conv.activation], out.nbytes > STREAM_BYTES, *form,
             scratch)
 
 
