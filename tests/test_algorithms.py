@@ -2,6 +2,7 @@
 
 import itertools
 import platform
+from copy import copy
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -95,9 +96,10 @@ def cast(arrays, dtype):
 
 
 @lru_cache
-def solution(algorithm, number):
-    images, kernel, bias, options = operands(algorithm, number, 5)
-    return Solution(images, kernel, bias, **options)
+def solution(algorithm, number=0, n_images=2, **settings):
+    """Return the solution of a problem, with other settings too if they are given."""
+    *arrays, options = operands(algorithm, number, n_images)
+    return Solution(*arrays, **options | settings)
 
 
 @each_dtype
@@ -107,8 +109,8 @@ def test_equals_the_reference_whatever_threads_batch_and_memory(tier, algorithm,
     images, kernel, bias = cast(arrays, dtype)
     form = options | {"bias": bias, "algorithm": algorithm}
     out = cl.conv(images, kernel, n_threads=1, **form)
-    solution(algorithm, number).check(out, dtype, algorithm)
-    for n_threads in (2, 3, 8):
+    solution(algorithm, number, 5).check(out, dtype, algorithm)
+    for n_threads in (2, 5):
         assert same_bits(cl.conv(images, kernel, n_threads=n_threads, **form), out)
     parts = [cl.conv(part, kernel, **form) for part in np.split(images, [1, 3])]
     assert same_bits(np.concatenate(parts), out)
@@ -128,7 +130,8 @@ def test_equals_the_reference_whatever_threads_batch_and_memory(tier, algorithm,
 def test_activations(tier, algorithm, activation, dtype):
     *arrays, options = operands(algorithm)
     form = options | {"activation": activation}
-    expected = Solution(*arrays, **form)
+    expected = copy(solution(algorithm))
+    expected.activation = activation
     images, kernel, bias = cast(arrays, dtype)
     expected.check(cl.conv(images, kernel, bias, algorithm=algorithm, **form), dtype, algorithm)
 
@@ -139,7 +142,7 @@ def test_activations(tier, algorithm, activation, dtype):
 def test_borders(tier, algorithm, mode, dtype):
     *arrays, options = operands(algorithm)
     form = options | {"padding_mode": mode}
-    expected = Solution(*arrays, **form)
+    expected = solution(algorithm, padding_mode=mode)
     images, kernel, bias = cast(arrays, dtype)
     expected.check(cl.conv(images, kernel, bias, algorithm=algorithm, **form), dtype, algorithm)
 
