@@ -19,6 +19,7 @@ from convlib._terms import (
     MODE_CODES,
     MOST_DILATION,
     PREPARED_BYTES,
+    STREAM_BYTES,
     by_dtype,
     even,
     lanes,
@@ -284,5 +285,6 @@ def run(problem, layout, weights, images, out, first, n_threads):
     CONV[problem.dtype](
         images, weights, out, problem.geometry(first), layout.numbers,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation], in_place,
+        out.nbytes > STREAM_BYTES,
         np.empty((n_threads, layout.scratch[in_place]), np.uint8),
     )
