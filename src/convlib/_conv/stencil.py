@@ -33,7 +33,7 @@ PACK = by_dtype(conv_stencil.pack)
 TILES = 4, 8, 14           # pixels; as in _native/c/microkernels.h
 BLOCK_TILES = 4            # along a row of a block: high blocks read few rows twice
 BAND_BYTES = 256 * 1024    # of copied pixels; they stay in the second-level cache
-PART_BYTES = 1024          # of a pixel's channels in a task: tiles stay in cache, and lines are long
+PART_BYTES = 1024          # of a pixel's channels in a task; copied lines should be long
 CROWDING = 2048            # bytes between pixels that then share a few lines of the first cache
 FEWEST, MOST = 15e3, 2e5   # products of vectors in a task, 5 to 60 us
 
