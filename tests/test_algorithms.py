@@ -11,6 +11,7 @@ import pytest
 import convlib as cl
 from conftest import runnable_tiers
 from convlib._algorithms import NAMES, by_name
+from convlib._conv import stencil
 from convlib._native import cpu
 from convlib._validation import ACTIVATIONS, PADDING_MODES
 from reference import Solution, same_bits, sample
@@ -289,6 +290,24 @@ def test_pads_along_the_depth_of_a_flat_volume():
     out = cl.conv(images, kernel, padding=(1, 0, 0))
     assert not out[:, [0, 2]].any()
     Solution(images, kernel, padding=(1, 0, 0)).check(out, "float64", "fft")
+
+
+@each_dtype
+@pytest.mark.parametrize(("algorithm", "number"), [
+    (name, number) for name in ("depthwise", "grouped") for number in range(len(PROBLEMS[name]))])
+def test_what_is_larger_than_the_caches_has_the_same_bits(
+        tier, monkeypatch, algorithm, number, dtype):
+    *arrays, options = operands(algorithm, number, 3)
+    images, kernel, bias = cast(arrays, dtype)
+    out = cl.conv(images, kernel, bias, algorithm=algorithm, **options)
+    monkeypatch.setattr(stencil, "STREAM_BYTES", 0)
+    room = np.full(out.size + 9, np.nan, dtype)
+    for offset in (0, 1, 4):    # where streaming stores may begin, and where not
+        target = room[offset:offset + out.size].reshape(out.shape)
+        cl.conv(images, kernel, bias, algorithm=algorithm, out=target, n_threads=2, **options)
+        assert same_bits(target.copy(), out)
+        assert np.isnan(room[offset + out.size:]).all()
+        room[:] = np.nan
 
 
 @pytest.mark.parametrize("packed", [False, True])

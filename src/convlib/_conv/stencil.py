@@ -19,6 +19,7 @@ from convlib._terms import (
     MODE_CODES,
     MOST_DILATION,
     PREPARED_BYTES,
+    STREAM_BYTES,
     by_dtype,
     even,
     lanes,
@@ -32,7 +33,7 @@ PACK = by_dtype(conv_stencil.pack)
 TILES = 4, 8, 14           # pixels; as in _native/c/microkernels.h
 BLOCK_TILES = 4            # along a row of a block: high blocks read few rows twice
 BAND_BYTES = 256 * 1024    # of copied pixels; they stay in the second-level cache
-PART_BYTES = 512           # of a pixel's channels in a task: tiles stay in the first-level cache
+PART_BYTES = 1024          # of a pixel's channels in a task; copied lines should be long
 CROWDING = 2048            # bytes between pixels that then share a few lines of the first cache
 FEWEST, MOST = 15e3, 2e5   # products of vectors in a task, 5 to 60 us
 
@@ -279,10 +280,21 @@ def run(problem, layout, weights, images, out, first, n_threads):
     n_threads = thread_count(n_threads, len(images) * layout.seconds)
     if n_threads > 1:
         n_threads = min(n_threads, len(images) * layout.plan.n_tasks(out.shape[1:4]))
+    is_far = images.nbytes + out.nbytes > STREAM_BYTES
     is_dense = images.strides[4] == problem.itemsize or images.shape[4] == 1
-    in_place = is_dense and layout.in_place and images.strides[3] % CROWDING != 0
+    in_place = is_dense and layout.in_place and not is_better_copied(images, layout.plan, is_far)
     CONV[problem.dtype](
         images, weights, out, problem.geometry(first), layout.numbers,
         MODE_CODES[problem.padding_mode], ACTIVATION_CODES[problem.activation], in_place,
+        is_far,
         np.empty((n_threads, layout.scratch[in_place]), np.uint8),
     )
+
+
+def is_better_copied(images, plan, is_far):
+    """Tell whether pixels that might be read where they stand are copied faster.
+
+    Copies read a row in order, as memory likes it, if all of a pixel is copied; of what is in
+    the caches, pixels that crowd there are copied.
+    """
+    return plan.part == plan.width if is_far else images.strides[3] % CROWDING == 0

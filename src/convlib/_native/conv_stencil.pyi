@@ -13,5 +13,6 @@ def conv(
     padding_mode: int,
     activation: int,
     in_place: bool,
+    streams: bool,
     scratch: np.ndarray,
 ) -> None: ...

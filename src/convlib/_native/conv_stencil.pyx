@@ -4,7 +4,8 @@ A task is a block of output rows of one image and some of its channels. For each
 under the block there are lists of addresses: of the pixels where they stand, of a zero for those
 in the padding, or of a copy. The copy is made where pixels are not dense in memory, or so far apart
 that they crowd in few lines of the cache, where several outputs see one group, or where channels
-do not fill a vector. `_conv/stencil.py` tells how the lists lie.
+do not fill a vector. `_conv/stencil.py` tells how the lists lie. Outputs that are larger than the
+caches are written tile by tile to scratch, and from there past the caches.
 """
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
@@ -14,9 +15,9 @@ from .border cimport border_index, fill_row
 from .cpu cimport STENCIL_LARGE, STENCIL_MIDDLE, STENCIL_SMALL, kernels, microkernels, stencil
 from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .product cimport n_lanes
+from .product cimport n_lanes, stream_fence
 from .scratch cimport aligned, cut
-from .stencil cimport repeat, stencil_fma
+from .stencil cimport repeat, stencil_fma, stream_rows
 from .types cimport intp_t, real
 
 # `Plan` of _conv/stencil.py, in its order.
@@ -88,6 +89,7 @@ def conv(
     int padding_mode,
     int activation,
     bint in_place,                      # read pixels where they stand
+    bint streams,                       # whether `out` is larger than the caches
     unsigned char[:, ::1] scratch,      # (n_threads, bytes of the pieces cut below)
 ):
     """Write the convolution of `images` to `out`. Arguments are trusted."""
@@ -105,21 +107,21 @@ def conv(
             mode = flush_denormals()
             for task in range(n_tasks):
                 convolve_block(mk, images, weights, out, geometry, plan, padding_mode, activation,
-                               in_place, task, aligned(&scratch[0, 0]))
+                               in_place, streams, task, aligned(&scratch[0, 0]))
             restore_denormals(mode)
         return
     with nogil, parallel(num_threads=<int> scratch.shape[0]):
         mode = flush_denormals()
         for task in prange(n_tasks, schedule="dynamic"):
             convolve_block(mk, images, weights, out, geometry, plan, padding_mode, activation,
-                           in_place, task, aligned(&scratch[thread_id(), 0]))
+                           in_place, streams, task, aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
 
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] weights,
     real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const plan_t* plan,
-    int padding_mode, int activation, bint in_place, intp_t task, char* room,
+    int padding_mode, int activation, bint in_place, bint streams, intp_t task, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:
@@ -135,7 +137,10 @@ cdef void convolve_block(
     memset(zero, 0, plan.last * sizeof(real))
     fill_lists(mk, images, &block, plan, padding_mode, in_place, zero, addresses, band, line)
     fill_rows(&block, plan, addresses, rows)
-    write_block(mk, out, &block, plan, activation, rows, &weights[block.channel // lanes, 0], spare)
+    write_block(mk, out, &block, plan, activation, streams, rows,
+                &weights[block.channel // lanes, 0], spare)
+    if streams:
+        stream_fence()
 
 
 cdef inline block_t block_of(
@@ -282,7 +287,7 @@ cdef inline intp_t tile_size(intp_t n) noexcept nogil:
 
 cdef inline void write_block(
     const microkernels* mk, real[:, :, :, :, ::1] out, const block_t* block, const plan_t* plan,
-    int activation, const real*** rows, const real* weights, real* spare,
+    int activation, bint streams, const real*** rows, const real* weights, real* spare,
 ) noexcept nogil:
     """Write the outputs of a block: columns of tiles, so that their pixels stay in cache."""
     cdef:
@@ -290,6 +295,7 @@ cdef inline void write_block(
         intp_t n_rows = plan.z_taps * plan.y_taps * plan.tap_lists
         intp_t step = plan.residues * plan.outputs
         intp_t r, n, begin, end, row
+        bint is_cut
         const real*** lists
         real* to
 
@@ -311,10 +317,15 @@ cdef inline void write_block(
                 to = &out[block.image, block.z + row // block.height,
                           block.y + row % block.height, block.x + r, block.channel] \
                     + begin * step * out.shape[4]
-                if plan.outputs > 1 and end * step > block.width:
-                    stencil_fma(mk, &form, end - begin, lists, begin, weights, spare, plan.width)
+                is_cut = plan.outputs > 1 and end * step > block.width
+                if streams or is_cut:
+                    stencil_fma(mk, &form, end - begin, lists, begin, weights, spare,
+                                block.n_channels)
+                if is_cut:
                     memcpy(to, spare,
                            (block.width - begin * step) * out.shape[4] * sizeof(real))
+                elif streams:
+                    stream_rows(mk, end - begin, block.n_channels, spare, to, step * out.shape[4])
                 else:
                     stencil_fma(mk, &form, end - begin, lists, begin, weights, to,
                                 step * out.shape[4])

@@ -95,6 +95,12 @@ cdef extern from "microkernels.h":
             const stencil* form, intp_t n_pixels, const float64_t*** rows, intp_t column,
             const float64_t* weights, float64_t* out, intp_t out_step,
         ) noexcept nogil
+        void (*stream_rows_f32)(
+            intp_t n_rows, intp_t n, const float32_t* x, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*stream_rows_f64)(
+            intp_t n_rows, intp_t n, const float64_t* x, float64_t* out, intp_t out_step,
+        ) noexcept nogil
         void (*repeat_f32)(
             intp_t group, intp_t n, intp_t times, const float32_t* x, float32_t* out,
         ) noexcept nogil

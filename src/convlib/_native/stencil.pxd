@@ -103,6 +103,15 @@ cdef inline void stencil_fma(
         mk.stencil_fma_f64(form, n_pixels, rows, column, weights, out, out_step)
 
 
+cdef inline void stream_rows(
+    const microkernels* mk, intp_t n_rows, intp_t n, const real* x, real* out, intp_t out_step,
+) noexcept nogil:
+    if real is float32_t:
+        mk.stream_rows_f32(n_rows, n, x, out, out_step)
+    else:
+        mk.stream_rows_f64(n_rows, n, x, out, out_step)
+
+
 cdef inline void repeat(
     const microkernels* mk, intp_t group, intp_t n, intp_t times, const real* x, real* out,
 ) noexcept nogil:

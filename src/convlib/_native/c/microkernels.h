@@ -137,6 +137,13 @@ typedef struct {
                             const double ***rows, ptrdiff_t column,
                             const double *weights, double *out, ptrdiff_t out_step);
 
+    /* vec_real.h: out[i * out_step + k] = x[i * n + k] for k < n. Streaming stores are used where
+     * they can be: a fence must follow. */
+    void (*stream_rows_f32)(ptrdiff_t n_rows, ptrdiff_t n, const float *x, float *out,
+                            ptrdiff_t out_step);
+    void (*stream_rows_f64)(ptrdiff_t n_rows, ptrdiff_t n, const double *x, double *out,
+                            ptrdiff_t out_step);
+
     /* out[i][k] = x[i] for n groups of 1, 2, 4 or 8 values and k < times; a vector of values behind
      * `out` may be overwritten. */
     void (*repeat_f32)(ptrdiff_t group, ptrdiff_t n, ptrdiff_t times, const float *x, float *out);

@@ -35,6 +35,27 @@ INLINE void NAME(stream)(REAL *p, VEC v)
 #endif
 }
 
+/* Copies rows of n values past the caches, if they begin where a streaming store may. Rows that
+ * follow each other without a gap are one. */
+static void NAME(stream_rows)(ptrdiff_t n_rows, ptrdiff_t n, const REAL *x, REAL *out,
+                              ptrdiff_t out_step)
+{
+    const ptrdiff_t bytes = n * (ptrdiff_t)sizeof(REAL), step = out_step * (ptrdiff_t)sizeof(REAL);
+    const int is_able = ((uintptr_t)out | (uintptr_t)bytes | (uintptr_t)step) % 16 == 0;
+    if (n == out_step) {
+        n *= n_rows;
+        n_rows = 1;
+    }
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        ptrdiff_t k = 0;
+        for (; is_able && k + LANES <= n; k += LANES)
+            NAME(stream)(out + k, NAME(load)(x + k));
+        memcpy(out + k, x + k, (size_t)(n - k) * sizeof(REAL));
+        x += n;
+        out += out_step;
+    }
+}
+
 INLINE VEC NAME(splat)(REAL x)
 {
     return x - (VEC){0}; /* x + 0 would turn -0 into 0 */
