@@ -12,7 +12,12 @@ from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import col2im, im2col
 from convlib.ops.pool import average_pool, global_pool, lp_pool, max_pool, max_unpool
-from convlib.ops.separable import factorize_kernel
+from convlib.ops.separable import (
+    depthwise_conv,
+    factorize_kernel,
+    separable_conv,
+    spatially_separable_conv,
+)
 from convlib.ops.shuffle import channel_shuffle
 
 __version__ = _version()
@@ -27,6 +32,7 @@ __all__ = [
     "channel_shuffle",
     "col2im",
     "conv",
+    "depthwise_conv",
     "explain_conv",
     "factorize_kernel",
     "global_pool",
@@ -35,8 +41,10 @@ __all__ = [
     "max_pool",
     "max_unpool",
     "pack_kernel",
+    "separable_conv",
     "shapes",
     "show_config",
+    "spatially_separable_conv",
 ]
 
 
