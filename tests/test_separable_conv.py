@@ -28,6 +28,7 @@ CASES = {
     "wrap": ((6, 7), (3, 3), 17, 2, 6, {"padding": (4, 9), "padding_mode": "wrap"}),
     "edge, far": ((2, 3), (3, 3), 16, 1, 6, {"padding": (4, 9), "padding_mode": "edge"}),
     "one pixel": ((1, 1), (3, 3), 16, 1, 6, {"padding": 1}),
+    "one tap": ((4, 4), (1, 1), 29, 1, 6, {}),
     "padding alone": ((2, 2), (1, 1), 16, 1, 6, {"padding": 3}),
     "signal": ((50,), (7,), 16, 1, 6, {"padding": "same"}),
     "signal, few": ((33,), (3,), 2, 3, 6, {"padding": (1,), "stride": 2, "dilation": 2}),
@@ -49,7 +50,7 @@ def arrays(name, dtype="float64"):
 
 def axis_kernels(name, dtype="float64"):
     """Return kernels for one axis after the other; multipliers differ."""
-    size, kernel_size, channels, multiplier, _, _ = CASES[name]
+    _, kernel_size, channels, multiplier, _, _ = CASES[name]
     kernels = []
     for axis, taps in enumerate(kernel_size):
         times = multiplier if axis else multiplier % 3 + (multiplier > 1)
@@ -195,7 +196,7 @@ def test_equal_to_its_steps(data, rank, channels, multiplier, seed, padding_mode
                for axis, k in enumerate(taps)]
     maps = images
     for axis, k in enumerate(kernels):
-        alone = {name: tuple(value if i == axis else name != "padding" and 1 or 0
+        alone = {name: tuple(value if i == axis else int(name != "padding")
                              for i, value in enumerate(values))
                  for name, values in window.items() if name != "padding_mode"}
         shape = tuple(len(k) if i == axis else 1 for i in range(rank))

@@ -322,7 +322,8 @@ def axis_kernels(name, kernels):
             allowed = "an array of shape (taps, channels, multiplier), none of them 0"
             raise ValueError(_refusal(label, allowed, array))
         if channels is not None and array.shape[1] != channels:
-            allowed = f"of shape (taps, {channels}, multiplier), after an axis of {channels} outputs"
+            allowed = f"of shape (taps, {channels}, multiplier), since the one before has " \
+                f"{channels} outputs"
             raise ValueError(_refusal(label, allowed, array))
         channels = array.shape[1] * array.shape[2]
     return arrays

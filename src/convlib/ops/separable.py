@@ -1,12 +1,17 @@
 """Convolutions in steps: depthwise, depthwise and then pointwise, one axis after the other."""
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from convlib import _validation as check
+from convlib._conv import depthwise, lowrank
 from convlib._conv.factors import factorize
-from convlib.ops.conv import conv
+from convlib._native import cpu
+from convlib._problem import five_axes
+from convlib.ops._steps import fits, run_depthwise_pointwise, run_lowrank, run_passes
+from convlib.ops.conv import _plan, conv
 from convlib.shapes import output_size
 
 __all__ = ["depthwise_conv", "factorize_kernel", "separable_conv", "spatially_separable_conv"]
@@ -150,9 +155,24 @@ default=None
     size = output_size(images.shape[1:-1], first.shape[:-2], **window)
     out = check.output_array(out, (len(images), *size, second.shape[-1]), images.dtype, images,
                              first, second, depthwise_bias, bias)
+    first, second = grouped(first), np.ascontiguousarray(second, images.dtype)
+    settings = (*window.values(), padding_mode, channels, depthwise_activation)
+    step, way, between = plan_step(images.shape[1:], first, images.dtype, settings)
+    product, pointwise, _ = plan_step(
+        between, second, images.dtype,
+        ((1,) * rank, "valid", (1,) * rank, "constant", 1, activation))
+    n_threads = check.threads(n_threads)
+    if way.name == "depthwise" and pointwise.name == "pointwise":
+        if out.size:
+            first = np.ascontiguousarray(first, images.dtype)
+            run_depthwise_pointwise(
+                step, product, way.prepare(step, first, depthwise_bias, n_threads),
+                pointwise.prepare(product, second, bias, n_threads), five_axes(images),
+                five_axes(out), depthwise_activation, activation, n_threads)
+        return out
     maps = conv(
-        images, grouped(first), depthwise_bias, **window, padding_mode=padding_mode,
-        groups=channels, activation=depthwise_activation, n_threads=n_threads)
+        images, first, depthwise_bias, **window, padding_mode=padding_mode, groups=channels,
+        activation=depthwise_activation, n_threads=n_threads)
     return conv(maps, second, bias, activation=activation, n_threads=n_threads, out=out)
 
 
@@ -224,16 +244,59 @@ default=None
     size = output_size(images.shape[1:-1], taps, **window)
     out = check.output_array(out, (len(images), *size, len(bias)), images.dtype, images, *kernels,
                              bias)
+    n_threads = check.threads(n_threads)
+    steps, ways, shape = [], [], images.shape[1:]
+    kernels = [np.ascontiguousarray(kernel, images.dtype) for kernel in kernels]
+    forms = [along(kernel, axis, rank) for axis, kernel in enumerate(kernels)]
+    for axis, kernel in enumerate(forms):
+        alone = [_only(values, axis, 1) for values in window.values()]
+        settings = (*alone, padding_mode, kernels[axis].shape[1],
+                    activation if axis == rank - 1 else None)
+        step, way, shape = plan_step(shape, kernel, images.dtype, settings)
+        steps.append(step)
+        ways.append(way.name)
+    whole = in_one(steps)
+    if not out.size:
+        return out
+    if rank > 1 and not lowrank.refuse(whole):
+        run_lowrank(whole, kernels, bias, five_axes(images), five_axes(out), n_threads)
+        return out
+    biases = [np.zeros(kernel.shape[-1], images.dtype) for kernel in forms[:-1]] + [bias]
+    if rank > 1 and set(ways) == {"depthwise"} and fits(steps):
+        weights = tuple(depthwise.prepare(step, kernel, each, n_threads)
+                        for step, kernel, each in zip(steps, forms, biases))
+        run_passes(tuple(steps), weights, five_axes(images), five_axes(out), activation, n_threads)
+        return out
     maps = images
-    for axis, kernel in enumerate(kernels):
+    for axis, kernel in enumerate(forms):
         is_last = axis == rank - 1
         maps = conv(
-            maps, along(kernel, axis, rank), bias if is_last else None,
+            maps, kernel, biases[axis],
             **{name: _only(values, axis, 1) for name, values in window.items()},
-            padding_mode=padding_mode, groups=kernel.shape[1],
+            padding_mode=padding_mode, groups=kernels[axis].shape[1],
             activation=activation if is_last else None, n_threads=n_threads,
             out=out if is_last else None)
     return maps
+
+
+def plan_step(image_shape, kernel, dtype, settings):
+    """Return the problem of a step, the algorithm that 'auto' takes, and the shape behind it."""
+    stride, padding, dilation, padding_mode, groups, activation = settings
+    plan = _plan(image_shape, kernel.shape, dtype,
+                 (stride, padding, padding_mode, dilation, groups, activation, "auto"), False, 0,
+                 cpu.tier())
+    return plan.problem, plan.way, plan.shape
+
+
+def in_one(steps):
+    """Return the problem of a kernel that is the outer product of those of some steps."""
+    first, last = steps[0], steps[-1]
+    settings = {
+        name: tuple(getattr(steps[max(0, axis - 3 + len(steps))], name)[axis] for axis in range(3))
+        for name in ("kernel_size", "stride", "dilation", "padding")
+    }
+    return replace(first, out_channels=last.out_channels, output_size=last.output_size,
+                   activation=last.activation, kernel_rank=1, **settings)
 
 
 def grouped(kernel):
