@@ -13,7 +13,12 @@ from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_ke
 from convlib.ops.deform import deform_conv
 from convlib.ops.patches import col2im, im2col
 from convlib.ops.pool import average_pool, global_pool, lp_pool, max_pool, max_unpool
-from convlib.ops.separable import factorize_kernel
+from convlib.ops.separable import (
+    depthwise_conv,
+    factorize_kernel,
+    separable_conv,
+    spatially_separable_conv,
+)
 from convlib.ops.shuffle import channel_shuffle
 
 __version__ = _version()
@@ -30,6 +35,7 @@ __all__ = [
     "col2im",
     "conv",
     "deform_conv",
+    "depthwise_conv",
     "explain_conv",
     "factorize_kernel",
     "global_pool",
@@ -38,8 +44,10 @@ __all__ = [
     "max_pool",
     "max_unpool",
     "pack_kernel",
+    "separable_conv",
     "shapes",
     "show_config",
+    "spatially_separable_conv",
 ]
 
 

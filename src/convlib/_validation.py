@@ -284,6 +284,58 @@ def kernel_array(name, kernel):
     return array
 
 
+def depthwise_kernel(name, kernel):
+    """Return `kernel` as an array of (*kernel_size, channels, multiplier)."""
+    array = numeric_array(name, kernel)
+    if not 3 <= array.ndim <= 5 or array.size == 0:
+        allowed = "an array of shape (*kernel_size, channels, multiplier) with 1 to 3 axes in " \
+            "kernel_size, none of them empty"
+        raise ValueError(_refusal(name, allowed, array))
+    return array
+
+
+def pointwise_kernel(name, kernel, rank, in_channels):
+    """Return `kernel` as an array of (1, ..., in_channels, out_channels) of `rank` ones."""
+    array = numeric_array(name, kernel)
+    shape = (*(1,) * rank, in_channels)
+    if array.shape[:-1] != shape or array.size == 0:
+        axes = ", ".join(map(str, shape))
+        allowed = f"an array of shape ({axes}, out_channels), after a depthwise kernel of " \
+            f"{in_channels} outputs"
+        raise ValueError(_refusal(name, allowed, array))
+    return array
+
+
+def axis_kernels(name, kernels):
+    """Return 1 to 3 arrays of (taps, channels, multiplier), each for the outputs of the last."""
+    entries = as_entries(kernels)
+    allowed = "a sequence of 1 to 3 arrays, one per axis, of shape (taps, channels, multiplier)"
+    if entries is None:
+        raise TypeError(_refusal(name, allowed, kernels))
+    if not 1 <= len(entries) <= 3:
+        raise ValueError(_refusal(name, allowed, kernels))
+    arrays = [numeric_array(f"{name}[{axis}]", entry) for axis, entry in enumerate(entries)]
+    channels = None
+    for axis, array in enumerate(arrays):
+        label = f"{name}[{axis}]"
+        if array.ndim != 3 or array.size == 0:
+            allowed = "an array of shape (taps, channels, multiplier), none of them 0"
+            raise ValueError(_refusal(label, allowed, array))
+        if channels is not None and array.shape[1] != channels:
+            allowed = f"of shape (taps, {channels}, multiplier), since the one before has " \
+                f"{channels} outputs"
+            raise ValueError(_refusal(label, allowed, array))
+        channels = array.shape[1] * array.shape[2]
+    return arrays
+
+
+def channels_of(name, images, channels, kernel):
+    """Refuse images that have not the channels of the kernel called `kernel`."""
+    if images.shape[-1] != channels:
+        allowed = f"an array of {channels} channels, as {kernel} has them"
+        raise ValueError(_refusal(name, allowed, images))
+
+
 def plain_kernel(name, kernel):
     """Return one kernel, without channels, in float32 or float64."""
     array = numeric_array(name, kernel)
@@ -386,9 +438,9 @@ def threads(n_threads):
     return number
 
 
-def bias_vector(bias, size, dtype):
+def bias_vector(bias, size, dtype, name="bias"):
     """Return `bias` as an array of shape (size,), zero where it is None."""
-    return np.zeros(size, dtype) if bias is None else vector("bias", bias, size, dtype)
+    return np.zeros(size, dtype) if bias is None else vector(name, bias, size, dtype)
 
 
 def same_dtype(name, array, dtype):

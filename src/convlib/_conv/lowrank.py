@@ -108,15 +108,21 @@ def prepare(problem, kernel, bias, n_threads):
     """
     n_terms, n_channels = problem.kernel_rank, problem.out_channels
     factors = [
-        np.zeros((n_channels, n_terms, 1 + size), problem.dtype) for size in problem.kernel_size
+        np.zeros((n_channels, n_terms, size), problem.dtype) for size in problem.kernel_size
     ]
     shape = kernel.shape[:-2]
     axes = range(3 - len(shape), 3)
     for channel, terms in enumerate(kernel_factors(kernel)):
         for number, term in enumerate(terms):
             for axis, vector in zip(axes, term):
-                factors[axis][channel, number, 1:] = vector
-    depth, height, width = factors
+                factors[axis][channel, number] = vector
+    return prepare_factors(problem, factors, bias)
+
+
+def prepare_factors(problem, factors, bias):
+    """Return what `prepare` does, from the factors (channels, terms, taps) for each axis."""
+    n_channels, n_terms, _ = factors[0].shape
+    depth, height, width = (np.pad(factor, ((0, 0), (0, 0), (1, 0))) for factor in factors)
     last = np.empty((n_channels, 1 + n_terms * problem.kernel_size[2]), problem.dtype)
     last[:, 0] = bias
     last[:, 1:] = width[:, :, 1:].reshape(n_channels, -1)

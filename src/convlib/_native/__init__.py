@@ -20,6 +20,7 @@ border.pxd      which pixel stands outside the image; copies rows with their pad
 contrast        inner products with windows that are normalised
 patches         im2col and its adjoint
 pool            windows: maximum, mean, norm; pool_values.pxd what they do to values
+separable       stencils and products in steps, what is between them stays in cache
 pool_indices    maxima with their places, and the way back
 global_pool     statistics of whole images, in as many calls as one likes
 stencil.pxd     reductions over neighbours in a stream, shared by these three

@@ -20,21 +20,6 @@ from .scratch cimport aligned, cut
 from .stencil cimport repeat, stencil_fma, stream_rows
 from .types cimport intp_t, real
 
-# `Plan` of _conv/stencil.py, in its order.
-cdef struct plan_t:
-    intp_t group, repeats, width, part, last
-    intp_t z_block, z_count, z_step, z_shift, z_reach, z_taps
-    intp_t y_block, y_count, y_step, y_shift, y_reach, y_taps
-    intp_t x_block, x_count, x_step, x_shift, x_reach, x_taps
-    intp_t phases, origin, lists, columns, tap_lists, outputs, residues
-    intp_t n_addresses, n_rows, n_band, n_line
-
-# What a task covers, and the first pixel under it.
-cdef struct block_t:
-    intp_t image, z, y, x, depth, height, width
-    intp_t z0, y0, x0
-    intp_t channel, n_channels
-
 
 def table(const intp_t[::1] values):
     """Return an array as a view that `conv` takes without asking for its buffer again."""
@@ -126,6 +111,22 @@ cdef void convolve_block(
     """Write what the task numbered `task` covers of `out`."""
     cdef:
         block_t block = block_of(task, out, geometry, plan)
+        steps_t steps
+
+    steps.pixel = out.shape[4]
+    steps.row = out.shape[3] * steps.pixel
+    steps.plane = out.shape[2] * steps.row
+    compute_block(mk, images, weights, &block, plan, padding_mode, activation, in_place, streams,
+                  &out[block.image, block.z, block.y, block.x, block.channel], &steps, room)
+
+
+cdef void compute_block(
+    const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] weights,
+    const block_t* block, const plan_t* plan, int padding_mode, int activation, bint in_place,
+    bint streams, real* out, const steps_t* steps, char* room,
+) noexcept nogil:
+    """Write a block of outputs, the first of them to the address `out`."""
+    cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
         const real** addresses = <const real**> cut(&room, plan.n_addresses * sizeof(intp_t))
         const real*** rows = <const real***> cut(&room, plan.n_rows * sizeof(intp_t))
@@ -135,9 +136,9 @@ cdef void convolve_block(
         real* line = <real*> room
 
     memset(zero, 0, plan.last * sizeof(real))
-    fill_lists(mk, images, &block, plan, padding_mode, in_place, zero, addresses, band, line)
-    fill_rows(&block, plan, addresses, rows)
-    write_block(mk, out, &block, plan, activation, streams, rows,
+    fill_lists(mk, images, block, plan, padding_mode, in_place, zero, addresses, band, line)
+    fill_rows(block, plan, addresses, rows)
+    write_block(mk, out, steps, block, plan, activation, streams, rows,
                 &weights[block.channel // lanes, 0], spare)
     if streams:
         stream_fence()
@@ -286,8 +287,9 @@ cdef inline intp_t tile_size(intp_t n) noexcept nogil:
 
 
 cdef inline void write_block(
-    const microkernels* mk, real[:, :, :, :, ::1] out, const block_t* block, const plan_t* plan,
-    int activation, bint streams, const real*** rows, const real* weights, real* spare,
+    const microkernels* mk, real* out, const steps_t* steps, const block_t* block,
+    const plan_t* plan, int activation, bint streams, const real*** rows, const real* weights,
+    real* spare,
 ) noexcept nogil:
     """Write the outputs of a block: columns of tiles, so that their pixels stay in cache."""
     cdef:
@@ -314,18 +316,17 @@ cdef inline void write_block(
             begin = max(0, end - tile_size(end - begin))  # whole tiles; the last two may overlap
             for row in range(block.depth * block.height):
                 lists = rows + (row * plan.residues + r) * n_rows
-                to = &out[block.image, block.z + row // block.height,
-                          block.y + row % block.height, block.x + r, block.channel] \
-                    + begin * step * out.shape[4]
+                to = out + row // block.height * steps.plane + row % block.height * steps.row \
+                    + (r + begin * step) * steps.pixel
                 is_cut = plan.outputs > 1 and end * step > block.width
                 if streams or is_cut:
                     stencil_fma(mk, &form, end - begin, lists, begin, weights, spare,
                                 block.n_channels)
                 if is_cut:
                     memcpy(to, spare,
-                           (block.width - begin * step) * out.shape[4] * sizeof(real))
+                           (block.width - begin * step) * steps.pixel * sizeof(real))
                 elif streams:
-                    stream_rows(mk, end - begin, block.n_channels, spare, to, step * out.shape[4])
+                    stream_rows(mk, end - begin, block.n_channels, spare, to, step * steps.pixel)
                 else:
                     stencil_fma(mk, &form, end - begin, lists, begin, weights, to,
-                                step * out.shape[4])
+                                step * steps.pixel)

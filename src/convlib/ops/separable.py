@@ -1,11 +1,329 @@
-"""Spatially separable kernels: sums of products of one-dimensional ones."""
+"""Convolutions in steps: depthwise, depthwise and then pointwise, one axis after the other."""
+
+from dataclasses import replace
+from math import prod
 
 import numpy as np
 
 from convlib import _validation as check
+from convlib._conv import depthwise, lowrank
 from convlib._conv.factors import factorize
+from convlib._native import cpu
+from convlib._problem import five_axes
+from convlib.ops._steps import fits, run_depthwise_pointwise, run_lowrank, run_passes
+from convlib.ops.conv import _plan, conv
+from convlib.shapes import output_size
 
-__all__ = ["factorize_kernel"]
+__all__ = ["depthwise_conv", "factorize_kernel", "separable_conv", "spatially_separable_conv"]
+
+
+def depthwise_conv(
+    images, kernel, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
+    activation=None, n_threads=None, out=None,
+):
+    """Correlate each channel with kernels of its own.
+
+    Output ``c * multiplier + j`` is channel ``c`` under its ``j``-th kernel: `conv` with as many
+    groups as there are channels, and with a kernel that says so. The rank of the kernel tells
+    signals, images and volumes apart; the shapes below are those of images.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width, channels)
+        Channels last, in any memory order. float32 and float64 are kept; float16, bool and
+        integers up to 16 bits are computed in float32, wider integers in float64.
+    kernel : array-like of shape (kernel_h, kernel_w, channels, multiplier)
+        Weights, converted to the dtype of `images`.
+    bias : array-like of shape (channels * multiplier,), default=None
+        Added to every output pixel.
+    stride, padding, padding_mode, dilation, activation
+        As in `conv`.
+    n_threads : int, default=None
+        OpenMP threads, as in `conv`.
+    out : ndarray of shape (n_images, out_h, out_w, channels * multiplier), default=None
+        Where to write: C-contiguous, of the result's dtype, apart from the other arguments.
+
+    Returns
+    -------
+    out : ndarray of shape (n_images, out_h, out_w, channels * multiplier)
+        The sizes are those of `shapes.output_size`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv` does for these arguments.
+
+    See Also
+    --------
+    separable_conv : With a pointwise convolution behind it.
+    conv : Convolution of all channels, or of groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> images = np.ones((1, 3, 3, 2)) * [1, 10]
+    >>> cl.depthwise_conv(images, np.ones((3, 3, 2, 2)) * [1, 2])
+    array([[[[  9.,  18.,  90., 180.]]]])
+    """
+    kernel = check.depthwise_kernel("kernel", kernel)
+    images = check.images_array("images", images, kernel.ndim - 2)
+    channels = kernel.shape[-2]
+    check.channels_of("images", images, channels, "kernel")
+    return conv(
+        images, grouped(kernel), bias, stride=stride, padding=padding, padding_mode=padding_mode,
+        dilation=dilation, groups=channels, activation=activation, n_threads=n_threads, out=out)
+
+
+def separable_conv(
+    images, depthwise_kernel, pointwise_kernel, bias=None, *, depthwise_bias=None, stride=1,
+    padding=0, padding_mode="constant", dilation=1, depthwise_activation=None, activation=None,
+    n_threads=None, out=None,
+):
+    """Correlate each channel by itself, then mix the channels of each pixel.
+
+    A depthwise convolution looks at the neighbours and a pointwise one at the channels. It has
+    ``kernel_h * kernel_w * channels * multiplier + channels * multiplier * out_channels`` weights
+    where `conv` has ``kernel_h * kernel_w * channels * out_channels``. The map between the two is
+    made block by block and never stored.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width, channels)
+        Channels last, in any memory order. float32 and float64 are kept; float16, bool and
+        integers up to 16 bits are computed in float32, wider integers in float64.
+    depthwise_kernel : array-like of shape (kernel_h, kernel_w, channels, multiplier)
+        Weights of the first step, as `depthwise_conv` takes them.
+    pointwise_kernel : array-like of shape (1, 1, channels * multiplier, out_channels)
+        Weights of the second step, as `conv` takes them.
+    bias : array-like of shape (out_channels,), default=None
+        Added to every output pixel.
+    depthwise_bias : array-like of shape (channels * multiplier,), default=None
+        Added between the steps.
+    stride, padding, padding_mode, dilation
+        As in `conv`; all of the first step.
+    depthwise_activation : str, default=None
+        Function applied between the steps; the words are those of `activation`.
+    activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
+default=None
+        Function applied to every output; the slope of 'leaky_relu' is 0.01.
+    n_threads : int, default=None
+        OpenMP threads, as in `conv`.
+    out : ndarray of shape (n_images, out_h, out_w, out_channels), default=None
+        Where to write: C-contiguous, of the result's dtype, apart from the other arguments.
+
+    Returns
+    -------
+    out : ndarray of shape (n_images, out_h, out_w, out_channels)
+        The sizes are those of `shapes.output_size`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv` does for these arguments.
+
+    See Also
+    --------
+    depthwise_conv : The first step alone.
+    spatially_separable_conv : Steps along the axes.
+
+    References
+    ----------
+    .. [1] A. Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
+       Applications", arXiv:1704.04861.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> images = np.ones((1, 8, 8, 3))
+    >>> cl.separable_conv(images, np.ones((3, 3, 3, 1)), np.ones((1, 1, 3, 16))).shape
+    (1, 6, 6, 16)
+    """
+    first = check.depthwise_kernel("depthwise_kernel", depthwise_kernel)
+    rank, channels = first.ndim - 2, first.shape[-2]
+    between = channels * first.shape[-1]
+    second = check.pointwise_kernel("pointwise_kernel", pointwise_kernel, rank, between)
+    images = check.images_array("images", images, rank)
+    check.channels_of("images", images, channels, "depthwise_kernel")
+    depthwise_bias = check.bias_vector(
+        depthwise_bias, between, images.dtype, "depthwise_bias")
+    bias = check.bias_vector(bias, second.shape[-1], images.dtype)
+    check.choice("depthwise_activation", depthwise_activation, (None, *check.ACTIVATIONS))
+    check.choice("activation", activation, (None, *check.ACTIVATIONS))
+    window = window_settings(rank, stride, padding, dilation)
+    size = output_size(images.shape[1:-1], first.shape[:-2], **window)
+    out = check.output_array(out, (len(images), *size, second.shape[-1]), images.dtype, images,
+                             first, second, depthwise_bias, bias)
+    first, second = grouped(first), np.ascontiguousarray(second, images.dtype)
+    settings = (*window.values(), padding_mode, channels, depthwise_activation)
+    step, way, between = plan_step(images.shape[1:], first, images.dtype, settings)
+    product, pointwise, _ = plan_step(
+        between, second, images.dtype,
+        ((1,) * rank, "valid", (1,) * rank, "constant", 1, activation))
+    n_threads = check.threads(n_threads)
+    if way.name == "depthwise" and pointwise.name == "pointwise":
+        if out.size:
+            first = np.ascontiguousarray(first, images.dtype)
+            run_depthwise_pointwise(
+                step, product, way.prepare(step, first, depthwise_bias, n_threads),
+                pointwise.prepare(product, second, bias, n_threads), five_axes(images),
+                five_axes(out), depthwise_activation, activation, n_threads)
+        return out
+    maps = conv(
+        images, first, depthwise_bias, **window, padding_mode=padding_mode, groups=channels,
+        activation=depthwise_activation, n_threads=n_threads)
+    return conv(maps, second, bias, activation=activation, n_threads=n_threads, out=out)
+
+
+def spatially_separable_conv(
+    images, kernels_1d, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
+    activation=None, n_threads=None, out=None,
+):
+    """Correlate each channel along one axis after the other.
+
+    A kernel of k x k taps that is an outer product is a column of k taps and then a row of k: 2 k
+    products for each output, not k * k. Each kernel sees the outputs of the one before it: with
+    the multipliers m0 and m1, channel ``c`` becomes the outputs ``(c * m0 + i) * m1 + j``.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width, channels)
+        Channels last, in any memory order. float32 and float64 are kept; float16, bool and
+        integers up to 16 bits are computed in float32, wider integers in float64.
+    kernels_1d : sequence of array-like of shape (taps, channels, multiplier)
+        One for each axis, the first axis first. The channels of the first are those of the
+        images, the channels of another ``channels * multiplier`` of the one before it.
+    bias : array-like of shape (out_channels,), default=None
+        Added to every output pixel.
+    stride, padding, padding_mode, dilation
+        As in `conv`; each axis in its own step.
+    activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}, \
+default=None
+        Function applied to every output; the slope of 'leaky_relu' is 0.01.
+    n_threads : int, default=None
+        OpenMP threads, as in `conv`.
+    out : ndarray of shape (n_images, out_h, out_w, out_channels), default=None
+        Where to write: C-contiguous, of the result's dtype, apart from the other arguments.
+
+    Returns
+    -------
+    out : ndarray of shape (n_images, out_h, out_w, out_channels)
+        The sizes are those of `shapes.output_size`; `out_channels` is the channels of the
+        images times all multipliers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv` does for these arguments.
+
+    See Also
+    --------
+    factorize_kernel : Find such kernels in one of more axes.
+    separable_conv : The channels are separated from the neighbours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> column, row = np.reshape([1, 2, 1], (3, 1, 1)), np.reshape([1, 0, -1], (3, 1, 1))
+    >>> images = np.arange(25.0).reshape(1, 5, 5, 1)
+    >>> cl.spatially_separable_conv(images, [column, row])[0, :, :, 0]
+    array([[-8., -8., -8.],
+           [-8., -8., -8.],
+           [-8., -8., -8.]])
+    """
+    kernels = check.axis_kernels("kernels_1d", kernels_1d)
+    rank = len(kernels)
+    images = check.images_array("images", images, rank)
+    check.channels_of("images", images, kernels[0].shape[1], "kernels_1d[0]")
+    bias = check.bias_vector(bias, prod(kernels[-1].shape[1:]), images.dtype)
+    check.choice("activation", activation, (None, *check.ACTIVATIONS))
+    window = window_settings(rank, stride, padding, dilation)
+    taps = tuple(len(kernel) for kernel in kernels)
+    size = output_size(images.shape[1:-1], taps, **window)
+    out = check.output_array(out, (len(images), *size, len(bias)), images.dtype, images, *kernels,
+                             bias)
+    n_threads = check.threads(n_threads)
+    steps, ways, shape = [], [], images.shape[1:]
+    kernels = [np.ascontiguousarray(kernel, images.dtype) for kernel in kernels]
+    forms = [along(kernel, axis, rank) for axis, kernel in enumerate(kernels)]
+    for axis, kernel in enumerate(forms):
+        alone = [_only(values, axis, 1) for values in window.values()]
+        settings = (*alone, padding_mode, kernels[axis].shape[1],
+                    activation if axis == rank - 1 else None)
+        step, way, shape = plan_step(shape, kernel, images.dtype, settings)
+        steps.append(step)
+        ways.append(way.name)
+    whole = in_one(steps)
+    if not out.size:
+        return out
+    if rank > 1 and not lowrank.refuse(whole):
+        run_lowrank(whole, kernels, bias, five_axes(images), five_axes(out), n_threads)
+        return out
+    biases = [np.zeros(kernel.shape[-1], images.dtype) for kernel in forms[:-1]] + [bias]
+    if rank > 1 and set(ways) == {"depthwise"} and fits(steps):
+        weights = tuple(depthwise.prepare(step, kernel, each, n_threads)
+                        for step, kernel, each in zip(steps, forms, biases))
+        run_passes(tuple(steps), weights, five_axes(images), five_axes(out), activation, n_threads)
+        return out
+    maps = images
+    for axis, kernel in enumerate(forms):
+        is_last = axis == rank - 1
+        maps = conv(
+            maps, kernel, biases[axis],
+            **{name: _only(values, axis, 1) for name, values in window.items()},
+            padding_mode=padding_mode, groups=kernels[axis].shape[1],
+            activation=activation if is_last else None, n_threads=n_threads,
+            out=out if is_last else None)
+    return maps
+
+
+def plan_step(image_shape, kernel, dtype, settings):
+    """Return the problem of a step, the algorithm that 'auto' takes, and the shape behind it."""
+    stride, padding, dilation, padding_mode, groups, activation = settings
+    plan = _plan(image_shape, kernel.shape, dtype,
+                 (stride, padding, padding_mode, dilation, groups, activation, "auto"), False, 0,
+                 cpu.tier())
+    return plan.problem, plan.way, plan.shape
+
+
+def in_one(steps):
+    """Return the problem of a kernel that is the outer product of those of some steps."""
+    first, last = steps[0], steps[-1]
+    settings = {
+        name: tuple(getattr(steps[max(0, axis - 3 + len(steps))], name)[axis] for axis in range(3))
+        for name in ("kernel_size", "stride", "dilation", "padding")
+    }
+    return replace(first, out_channels=last.out_channels, output_size=last.output_size,
+                   activation=last.activation, kernel_rank=1, **settings)
+
+
+def grouped(kernel):
+    """Return a depthwise kernel in the form that `conv` takes."""
+    *size, channels, multiplier = kernel.shape
+    return kernel.reshape(*size, 1, channels * multiplier)
+
+
+def along(kernel, axis, rank):
+    """Return a kernel (taps, channels, multiplier) in the form that `conv` takes for an axis."""
+    taps, channels, multiplier = kernel.shape
+    return kernel.reshape(*_only((taps,) * rank, axis, 1), 1, channels * multiplier)
+
+
+def window_settings(rank, stride, padding, dilation):
+    """Return the checked settings of windows, one value per axis."""
+    return {"stride": check.axis_ints("stride", stride, rank, 1),
+            "padding": check.padding_spec(padding, rank),
+            "dilation": check.axis_ints("dilation", dilation, rank, 1)}
+
+
+def _only(values, axis, fill):
+    """Return `values` with `fill` for every axis but one; words are for all of them."""
+    if isinstance(values, str):
+        return values
+    fill = (0, 0) if isinstance(values[axis], tuple) else fill
+    return tuple(value if other == axis else fill for other, value in enumerate(values))
 
 
 def factorize_kernel(kernel, tol=None):
