@@ -134,10 +134,13 @@ cdef inline void fill_columns(
     while pixel < end:
         length = run_length(points, pixel, end, width)
         locate_run(mk, points, image, geometry, pixel, length, width, offsets, mask, False)
-        for i in range(length):
-            for group in range(groups):
-                sample_points(mk, points, (i * groups + group) * n_taps, n_taps,
-                              group * group_size, group_size, columns + group * group_size,
-                              channels)
-            columns += pitch
+        if groups == 1 and pitch == n_taps * channels:  # one tap after the other
+            sample_points(mk, points, 0, length * n_taps, 0, channels, columns, channels)
+        else:
+            for i in range(length):
+                for group in range(groups):
+                    sample_points(mk, points, (i * groups + group) * n_taps, n_taps,
+                                  group * group_size, group_size,
+                                  columns + i * pitch + group * group_size, channels)
+        columns += length * pitch
         pixel += length

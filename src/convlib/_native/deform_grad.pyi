@@ -1,10 +1,18 @@
 import numpy as np
 
+def pack(
+    kernel: np.ndarray,
+    panels: np.ndarray,
+    units: np.ndarray,
+    unit_channels: int,
+    n_threads: int,
+) -> None: ...
 def at_points(
     images: np.ndarray,
     grad: np.ndarray,
     panels: np.ndarray,
     units: np.ndarray,
+    unit_channels: int,
     offsets: np.ndarray,
     mask: np.ndarray,
     grad_offsets: np.ndarray,
@@ -20,6 +28,7 @@ def images(
     grad: np.ndarray,
     panels: np.ndarray,
     units: np.ndarray,
+    unit_channels: int,
     offsets: np.ndarray,
     mask: np.ndarray,
     grad_images: np.ndarray,

@@ -37,14 +37,38 @@ from .types cimport float32_t, intp_t, real
 cdef enum:
     GRAD_CHANNEL = 0    # first channel of the outputs' gradients
     COLUMN = 1          # where the results begin, in a pixel's column
-    N_COLUMNS = 2       # how many there are; 0 for no unit
+    N_TAPS = 2          # taps, each with as many results as a unit has channels; 0 for no unit
+    TAP = 3             # first tap
+    CHANNEL = 4         # first channel, of the convolution group
+
+
+def pack(
+    const real[:, :, ::1] kernel,       # (taps, in_channels // groups, out_channels)
+    real[:, ::1] panels,                # (blocks of channels * units, panels of a unit)
+    const intp_t[:, :, ::1] units,      # (blocks of channels, units, 5)
+    intp_t unit_channels,               # of a unit
+    int n_threads,
+):
+    """Write the panels of the transposed kernel, as panels.pyx lays them out, without bias."""
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t lanes = n_lanes[real](mk, NULL)
+        intp_t n_columns = units[0, 0, N_TAPS] * unit_channels
+        intp_t n_panels = (n_columns + 2 * lanes - 1) // (2 * lanes)
+        intp_t task
+
+    for task in prange(panels.shape[0] * n_panels, nogil=True, num_threads=n_threads,
+                       schedule="dynamic"):
+        pack_panel(kernel, panels, units, unit_channels, task // n_panels,
+                   task % n_panels * 2 * lanes, n_columns, lanes)
 
 
 def at_points(
     const real[:, :, :, :] images,      # (n_images, height, width, in_channels), dense in the last
     const real[:, :, :, ::1] grad,      # (n_images, out_height, out_width, out_channels)
     const real[:, ::1] panels,          # (units, panels of a unit), see panels.pyx
-    const intp_t[:, :, ::1] units,      # (1, units, 3)
+    const intp_t[:, :, ::1] units,      # (1, units, 5)
+    intp_t unit_channels,               # of a unit
     const real[:, :, ::1] offsets,      # (n_images, out_pixels, points of an output * 2)
     const real[:, :, ::1] mask,         # (n_images, out_pixels, points of an output), or no images
     real[:, :, ::1] grad_offsets,       # as offsets, or no images
@@ -68,7 +92,7 @@ def at_points(
         mode = flush_denormals()
         for task in prange(grad.shape[0] * n_blocks, schedule="dynamic"):
             differentiate_points(
-                mk, images, grad, panels, units, offsets, mask, grad_offsets, grad_mask, geometry,
+                mk, images, grad, panels, units, unit_channels, offsets, mask, grad_offsets, grad_mask, geometry,
                 taps, block, run, step, task // n_blocks, task % n_blocks * block,
                 min((task % n_blocks + 1) * block, n_pixels), aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
@@ -77,7 +101,8 @@ def at_points(
 def images(
     const real[:, :, :, ::1] grad,      # (n_images, out_height, out_width, out_channels)
     const real[:, ::1] panels,          # (blocks of channels * units, panels of a unit)
-    const intp_t[:, :, ::1] units,      # (blocks of channels, units, 3)
+    const intp_t[:, :, ::1] units,      # (blocks of channels, units, 5)
+    intp_t unit_channels,               # of a unit
     const real[:, :, ::1] offsets,      # (n_images, out_pixels, points of an output * 2)
     const real[:, :, ::1] mask,         # (n_images, out_pixels, points of an output), or no images
     real[:, :, :, ::1] grad_images,     # (n_images, height, width, in_channels)
@@ -99,7 +124,7 @@ def images(
         mode = flush_denormals()
         for task in prange(grad.shape[0] * units.shape[0], schedule="dynamic"):
             scatter_channels(
-                mk, grad, panels, units, offsets, mask, grad_images, geometry, taps, n_channels,
+                mk, grad, panels, units, unit_channels, offsets, mask, grad_images, geometry, taps, n_channels,
                 block, run, step, task // units.shape[0], task % units.shape[0],
                 aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
@@ -135,12 +160,35 @@ def kernel(
         restore_denormals(mode)
 
 
+cdef inline void pack_panel(
+    const real[:, :, ::1] kernel, real[:, ::1] panels, const intp_t[:, :, ::1] units,
+    intp_t unit_channels, intp_t unit, intp_t first, intp_t n_columns, intp_t lanes,
+) noexcept nogil:
+    """Write the panel of a unit that begins with the column `first`; what has no weights is 0."""
+    cdef:
+        intp_t width = lanes if n_columns - first <= lanes else 2 * lanes
+        intp_t depth = panels.shape[1] // lanes_padded(n_columns, lanes) - 1
+        const intp_t* form = &units[unit // units.shape[1], unit % units.shape[1], 0]
+        real* panel = &panels[unit, 0] + (1 + depth) * first
+        intp_t column, tap, channel, k
+        const real* weights
+
+    memset(panel, 0, (1 + depth) * width * sizeof(real))
+    for column in range(first, min(first + width, n_columns)):
+        tap = form[TAP] + column // unit_channels
+        channel = form[CHANNEL] + column % unit_channels
+        if form[N_TAPS] > 0 and channel < kernel.shape[1]:
+            weights = &kernel[tap, channel, form[GRAD_CHANNEL]]
+            for k in range(depth):
+                panel[(1 + k) * width + column - first] = weights[k]
+
+
 cdef void differentiate_points(
     const microkernels* mk, const real[:, :, :, :] images, const real[:, :, :, ::1] grad,
-    const real[:, ::1] panels, const intp_t[:, :, ::1] units, const real[:, :, ::1] offsets,
-    const real[:, :, ::1] mask, real[:, :, ::1] grad_offsets, real[:, :, ::1] grad_mask,
-    const intp_t[:, ::1] geometry, const intp_t[::1] taps, intp_t block, intp_t run, intp_t step,
-    intp_t image, intp_t begin, intp_t end, char* room,
+    const real[:, ::1] panels, const intp_t[:, :, ::1] units, intp_t unit_channels,
+    const real[:, :, ::1] offsets, const real[:, :, ::1] mask, real[:, :, ::1] grad_offsets,
+    real[:, :, ::1] grad_mask, const intp_t[:, ::1] geometry, const intp_t[::1] taps,
+    intp_t block, intp_t run, intp_t step, intp_t image, intp_t begin, intp_t end, char* room,
 ) noexcept nogil:
     """Write what belongs to the points of the outputs `begin` to `end` of an image."""
     cdef:
@@ -162,7 +210,8 @@ cdef void differentiate_points(
 
     memset(outside, 0, channels * sizeof(real))
     place_taps(&points, geometry, taps)
-    grad_of_columns(mk, grad, panels, units, 0, image, begin, end, n_taps * channels, columns, room)
+    grad_of_columns(mk, grad, panels, units, unit_channels, 0, image, begin, end,
+                    n_taps * channels, columns, room)
     while pixel < end:
         length = run_length(&points, pixel, end, width)
         locate_run(mk, &points, &source, geometry, pixel, length, width, &offsets[image, 0, 0],
@@ -219,8 +268,8 @@ cdef inline real mixed(real fraction, real first, real second) noexcept nogil:
 
 cdef void scatter_channels(
     const microkernels* mk, const real[:, :, :, ::1] grad, const real[:, ::1] panels,
-    const intp_t[:, :, ::1] units, const real[:, :, ::1] offsets, const real[:, :, ::1] mask,
-    real[:, :, :, ::1] grad_images, const intp_t[:, ::1] geometry, const intp_t[::1] taps,
+    const intp_t[:, :, ::1] units, intp_t unit_channels, const real[:, :, ::1] offsets,
+    const real[:, :, ::1] mask, real[:, :, :, ::1] grad_images, const intp_t[:, ::1] geometry, const intp_t[::1] taps,
     intp_t n_channels, intp_t block, intp_t run, intp_t step, intp_t image, intp_t part, char* room,
 ) noexcept nogil:
     """Write a block of channels of the gradient of one image."""
@@ -253,8 +302,8 @@ cdef void scatter_channels(
     begin = 0
     while begin < n_pixels:
         end = min(begin + block, n_pixels)
-        grad_of_columns(mk, grad, panels, units, part, image, begin, end, n_taps * n_channels,
-                        columns, room)
+        grad_of_columns(mk, grad, panels, units, unit_channels, part, image, begin, end,
+                        n_taps * n_channels, columns, room)
         column = columns
         pixel = begin
         while pixel < end:
@@ -274,13 +323,13 @@ cdef void scatter_channels(
 
 cdef inline void grad_of_columns(
     const microkernels* mk, const real[:, :, :, ::1] grad, const real[:, ::1] panels,
-    const intp_t[:, :, ::1] units, intp_t part, intp_t image, intp_t begin, intp_t end,
-    intp_t pitch, real* columns, char* room,
+    const intp_t[:, :, ::1] units, intp_t unit_channels, intp_t part, intp_t image, intp_t begin,
+    intp_t end, intp_t pitch, real* columns, char* room,
 ) noexcept nogil:
     """Write the gradients of the columns of a block of channels, for some outputs."""
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
-        intp_t depth = (panels.shape[1] // lanes_padded(units[part, 0, N_COLUMNS], lanes)) - 1
+        intp_t depth = (panels.shape[1] // lanes_padded(units[0, 0, N_TAPS] * unit_channels, lanes)) - 1
         intp_t* places = <intp_t*> cut(&room, depth * sizeof(intp_t))
         const real** rows = <const real**> cut(&room, (end - begin) * sizeof(intp_t))
         real** out_rows = <real**> cut(&room, (end - begin) * sizeof(intp_t))
@@ -291,7 +340,7 @@ cdef inline void grad_of_columns(
     for i in range(depth):
         places[i] = i
     for unit in range(units.shape[1]):
-        n = units[part, unit, N_COLUMNS]
+        n = units[part, unit, N_TAPS] * unit_channels
         if n == 0:
             break
         for i in range(end - begin):

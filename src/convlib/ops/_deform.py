@@ -8,7 +8,6 @@ import numpy as np
 
 from convlib._conv import panels
 from convlib._native import cpu, deform, deform_grad
-from convlib._native import panels as native_panels
 from convlib._problem import ConvProblem, five_axes
 from convlib._terms import (
     ACTIVATION_CODES,
@@ -28,6 +27,7 @@ CONV = by_dtype(deform.conv)
 AT_POINTS = by_dtype(deform_grad.at_points)
 IMAGES = by_dtype(deform_grad.images)
 KERNEL = by_dtype(deform_grad.kernel)
+PACK = by_dtype(deform_grad.pack)
 
 COLUMNS_BYTES = 256 * 1024    # of the columns of a block, which stay in the second-level cache
 BLOCK_PIXELS = 512
@@ -192,43 +192,44 @@ def dense(problem, part, images, offsets, mask):
 class Transposed(NamedTuple):
     """The kernel from outputs to columns, packed for the product, a block of channels at a time."""
 
-    panels: np.ndarray    # (blocks * units, panels of a unit)
-    units: np.ndarray     # (blocks, units, 3), see _native/deform_grad.pyx
-    n_channels: int       # of a block
+    panels: np.ndarray      # (blocks * units, panels of a unit)
+    units: np.ndarray       # (blocks, units, 5), see _native/deform_grad.pyx
+    unit_channels: int
 
 
-def transpose(problem, kernel, n_blocks, n_threads):
-    """Return the `Transposed` kernel in about `n_blocks` blocks of channels.
+def transpose(problem, kernel, n_channels, n_threads):
+    """Return the `Transposed` kernel in blocks of `n_channels`, see `channel_block`.
 
-    Without groups, a block is one product that makes all taps; with groups, blocks are whole groups
-    and each tap of a group is a product.
+    Without groups, a block is one product that makes all taps; with groups, each tap of a group is
+    a product.
     """
     conv = problem.conv
     n_taps, group_in, group_out = problem.n_taps, conv.group_size, conv.group_out
-    kernel = kernel.reshape(n_taps, group_in, conv.groups, group_out)
+    n_blocks = -(-conv.in_channels // n_channels)
     if conv.groups == 1:
-        n_channels = min(conv.in_channels, padded(-(-conv.in_channels // n_blocks), conv.dtype))
-        n_blocks = -(-conv.in_channels // n_channels)
-        weights = np.zeros((group_out, n_blocks * n_channels, n_taps), conv.dtype)
-        weights[:, :conv.in_channels] = kernel[:, :, 0].transpose(2, 1, 0)
-        weights = weights.reshape(group_out, n_blocks, n_channels, n_taps).transpose(0, 1, 3, 2)
-        units = np.array([[(0, 0, n_taps * n_channels)]] * n_blocks, dtype=np.intp)
+        unit_channels = n_channels
+        units = [[(0, 0, n_taps, 0, block * n_channels)] for block in range(n_blocks)]
     else:
-        n_groups = even(conv.groups, -(-conv.groups // n_blocks))
-        n_blocks, n_channels = -(-conv.groups // n_groups), n_groups * group_in
-        weights = np.zeros((group_out, n_blocks * n_groups, n_taps, group_in), conv.dtype)
-        weights[:, :conv.groups] = kernel.transpose(3, 2, 0, 1)
-        units = [(group * group_out, tap * n_channels + group % n_groups * group_in,
-                  group_in * (group < conv.groups))
-                 for group in range(n_blocks * n_groups) for tap in range(n_taps)]
-        units = np.array(units, dtype=np.intp).reshape(n_blocks, -1, 3)
-    n_columns = weights.size // group_out
-    width = units[0, 0, 2]
-    packed = np.empty((n_columns // width, (1 + group_out) * padded(width, conv.dtype)), conv.dtype)
-    seconds = 2 * packed.nbytes / COPIED_BYTES
-    panels.PACK[conv.dtype](np.ascontiguousarray(weights).ravel(), np.zeros(n_columns, conv.dtype),
-                            packed, thread_count(n_threads, seconds))
-    return Transposed(packed, units, n_channels)
+        unit_channels, n_groups = group_in, n_channels // group_in
+        units = [[(group * group_out, tap * n_channels + group % n_groups * group_in,
+                   int(group < conv.groups), tap, 0)
+                  for group in range(block * n_groups, (block + 1) * n_groups)
+                  for tap in range(n_taps)] for block in range(n_blocks)]
+    units = np.array(units, dtype=np.intp)
+    width = padded(int(units[0, 0, 2]) * unit_channels, conv.dtype)
+    packed = np.empty((units.shape[0] * units.shape[1], (1 + group_out) * width), conv.dtype)
+    PACK[conv.dtype](
+        kernel.reshape(n_taps, group_in, conv.out_channels), packed, units, unit_channels,
+        thread_count(n_threads, 4 * packed.nbytes / COPIED_BYTES))
+    return Transposed(packed, units, unit_channels)
+
+
+def channel_block(problem, n_blocks):
+    """Return the channels of about as many blocks: whole vectors, or whole groups."""
+    conv = problem.conv
+    if conv.groups == 1:
+        return min(conv.in_channels, padded(-(-conv.in_channels // n_blocks), conv.dtype))
+    return conv.group_size * even(conv.groups, -(-conv.groups // n_blocks))
 
 
 def grad_scratch(problem, form, n_channels):
@@ -246,7 +247,7 @@ def grad_at_points(problem, grad, images, kernel, offsets, mask, grad_offsets, g
     """Write the gradients of offsets and masks; None for one that nobody wants."""
     conv = problem.conv
     n_threads = thread_count(n_threads, CALL_SECONDS + len(images) * problem.seconds())
-    packed, units, _ = transpose(problem, kernel, 1, n_threads)
+    transposed = transpose(problem, kernel, conv.in_channels, n_threads)
     form = blocks(problem, conv.in_channels, problem.n_points)
     n_tasks = len(images) * -(-problem.n_pixels // form.block)
     scratch = np.empty(
@@ -257,7 +258,7 @@ def grad_at_points(problem, grad, images, kernel, offsets, mask, grad_offsets, g
         outs = (nothing if array is None else array[part].reshape(
             len(some), problem.n_pixels, -1) for array in (grad_offsets, grad_mask))
         AT_POINTS[conv.dtype](
-            some, np.ascontiguousarray(grad[part], conv.dtype), packed, units, some_offsets,
+            some, np.ascontiguousarray(grad[part], conv.dtype), *transposed, some_offsets,
             some_mask, *outs, problem.geometry(), problem.taps, form.block, form.run, form.step,
             scratch)
 
@@ -267,17 +268,18 @@ def grad_images(problem, grad, kernel, offsets, mask, out, n_threads):
     conv = problem.conv
     n_threads = thread_count(n_threads, CALL_SECONDS + len(grad) * problem.seconds())
     n_blocks = -(-2 * n_threads // len(grad)) if n_threads > 1 else 1
-    packed, units, n_channels = transpose(problem, kernel, n_blocks, n_threads)
+    n_channels = channel_block(problem, n_blocks)
+    transposed = transpose(problem, kernel, n_channels, n_threads)
     group_size = conv.in_channels // problem.offset_groups
     # A block may begin and end within an offset group.
     n_groups = min(problem.offset_groups, (n_channels - 1) // group_size + 2)
     form = blocks(problem, n_channels, n_groups * problem.n_taps)
-    scratch = np.empty((min(n_threads, len(grad) * len(units)),
+    scratch = np.empty((min(n_threads, len(grad) * len(transposed.units)),
                         grad_scratch(problem, form, n_channels)), np.uint8)
     for part in parts(problem, None, grad, offsets, mask):
         _, some_offsets, some_mask = dense(problem, part, None, offsets, mask)
         IMAGES[conv.dtype](
-            np.ascontiguousarray(grad[part], conv.dtype), packed, units, some_offsets, some_mask,
+            np.ascontiguousarray(grad[part], conv.dtype), *transposed, some_offsets, some_mask,
             out[part], problem.geometry(), problem.taps, n_channels, form.block, form.run,
             form.step, scratch)
 

@@ -190,6 +190,20 @@ static void NAME(sample)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners
     }
 }
 
+INLINE REAL NAME(sum_of_lanes)(VEC x)
+{
+    NAME(quarter) parts[VEC_BYTES / 16];
+    memcpy(parts, &x, sizeof x);
+    UNROLL
+    for (int half = VEC_BYTES / 32; half; half /= 2) {
+        UNROLL
+        for (int j = 0; j < half; j++)
+            parts[j] += parts[j + half];
+    }
+    REAL sum = parts[0][0] + parts[0][1];
+    return QUARTER == 4 ? sum + (parts[0][QUARTER - 2] + parts[0][QUARTER - 1]) : sum;
+}
+
 static void NAME(corner_products)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
                                   ptrdiff_t step, ptrdiff_t offset, const REAL *values,
                                   ptrdiff_t values_step, REAL *sums)
@@ -216,16 +230,12 @@ static void NAME(corner_products)(ptrdiff_t n, ptrdiff_t channels, const int64_t
             for (int k = 0; k < 4; k++)
                 sum[k] += values[c] * pixel[k][c];
         }
-        UNROLL
-        for (int k = 0; k < 4; k++) {
-            REAL parts[VEC_BYTES / sizeof(REAL)];
-            NAME(store)(parts, wide[k]);
-            for (ptrdiff_t half = LANES / 2; half; half /= 2) {
-                for (ptrdiff_t j = 0; j < half; j++)
-                    parts[j] += parts[j + half];
-            }
-            sums[k] = sum[k] + parts[0];
+        if (channels >= LANES) {
+            UNROLL
+            for (int k = 0; k < 4; k++)
+                sum[k] += NAME(sum_of_lanes)(wide[k]);
         }
+        memcpy(sums, sum, sizeof sum);
     }
 }
 
