@@ -14,6 +14,7 @@ from convlib.ops.patches import col2im, im2col
 from convlib.ops.pool import average_pool, global_pool, lp_pool, max_pool, max_unpool
 from convlib.ops.separable import factorize_kernel
 from convlib.ops.shuffle import channel_shuffle
+from convlib.ops.transpose import conv_transpose
 
 __version__ = _version()
 
@@ -27,6 +28,7 @@ __all__ = [
     "channel_shuffle",
     "col2im",
     "conv",
+    "conv_transpose",
     "explain_conv",
     "factorize_kernel",
     "global_pool",

@@ -82,7 +82,7 @@ cdef inline void pick(
 def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
     const real[:, ::1] weights,         # see pack
-    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
+    real[:, :, :, :, :] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     const intp_t[::1] numbers,          # see plan_t
     int padding_mode,
@@ -118,7 +118,7 @@ def conv(
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] weights,
-    real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const plan_t* plan,
+    real[:, :, :, :, :] out, const intp_t[:, ::1] geometry, const plan_t* plan,
     int padding_mode, int activation, bint in_place, intp_t task, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
@@ -139,7 +139,7 @@ cdef void convolve_block(
 
 
 cdef inline block_t block_of(
-    intp_t task, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const plan_t* plan,
+    intp_t task, real[:, :, :, :, :] out, const intp_t[:, ::1] geometry, const plan_t* plan,
 ) noexcept nogil:
     cdef:
         block_t block
@@ -281,7 +281,7 @@ cdef inline intp_t tile_size(intp_t n) noexcept nogil:
 
 
 cdef inline void write_block(
-    const microkernels* mk, real[:, :, :, :, ::1] out, const block_t* block, const plan_t* plan,
+    const microkernels* mk, real[:, :, :, :, :] out, const block_t* block, const plan_t* plan,
     int activation, const real*** rows, const real* weights, real* spare,
 ) noexcept nogil:
     """Write the outputs of a block: columns of tiles, so that their pixels stay in cache."""
@@ -289,6 +289,7 @@ cdef inline void write_block(
         stencil form
         intp_t n_rows = plan.z_taps * plan.y_taps * plan.tap_lists
         intp_t step = plan.residues * plan.outputs
+        intp_t out_step = step * (out.strides[3] // <intp_t> sizeof(real))
         intp_t r, n, begin, end, row
         const real*** lists
         real* to
@@ -310,11 +311,11 @@ cdef inline void write_block(
                 lists = rows + (row * plan.residues + r) * n_rows
                 to = &out[block.image, block.z + row // block.height,
                           block.y + row % block.height, block.x + r, block.channel] \
-                    + begin * step * out.shape[4]
+                    + begin * out_step
                 if plan.outputs > 1 and end * step > block.width:
                     stencil_fma(mk, &form, end - begin, lists, begin, weights, spare, plan.width)
                     memcpy(to, spare,
                            (block.width - begin * step) * out.shape[4] * sizeof(real))
                 else:
                     stencil_fma(mk, &form, end - begin, lists, begin, weights, to,
-                                step * out.shape[4])
+                                out_step)
