@@ -6,7 +6,7 @@ load scikit-learn when they are first asked for.
 
 from importlib import import_module
 
-from convlib import shapes
+from convlib import grad, shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
@@ -32,6 +32,7 @@ __all__ = [
     "explain_conv",
     "factorize_kernel",
     "global_pool",
+    "grad",
     "im2col",
     "lp_pool",
     "max_pool",

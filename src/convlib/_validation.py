@@ -415,6 +415,12 @@ def transposed_groups_fit(in_channels, kernel_channels, groups):
     dividing_groups(in_channels, groups)
 
 
+def same_shape(name, array, shape):
+    """Refuse an array of another shape than the settings give."""
+    if array.shape != shape:
+        raise ValueError(_refusal(name, f"of shape {shape} for these settings", array))
+
+
 def dividing_groups(channels, groups):
     """Return `groups` as an int that divides `channels`."""
     groups = integer("groups", groups, 1)

@@ -1,0 +1,9 @@
+"""Gradients of the operators: what backpropagation is made of.
+
+Each function is called ``<operator>_<argument>`` and takes the gradient of a loss by the outputs
+of the operator, then the operator's other operands, then its settings.
+"""
+
+from convlib.ops._grad_images import conv_images, conv_transpose_images
+
+__all__ = ["conv_images", "conv_transpose_images"]
