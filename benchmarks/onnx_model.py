@@ -9,12 +9,12 @@ FLOAT, INT, INTS = 1, 2, 7          # of tensors, and of attributes
 IR_VERSION, OPSET_VERSION = 8, 17
 
 
-def convolution(images_shape, weights, group, **settings):
+def convolution(images_shape, weights, operator="Conv", *, group, **settings):
     """Return the bytes of a model from 'images' to 'out'; settings are lists of integers."""
     attributes = [message((1, "group"), (3, group), (20, INT))]
     for name, values in settings.items():
         attributes.append(message((1, name), *((8, value) for value in values), (20, INTS)))
-    node = message((1, "images"), (1, "weights"), (2, "out"), (4, "Conv"),
+    node = message((1, "images"), (1, "weights"), (2, "out"), (4, operator),
                    *((5, attribute) for attribute in attributes))
     tensor = message(*((1, length) for length in weights.shape), (2, FLOAT), (8, "weights"),
                      (9, weights.tobytes()))

@@ -6,7 +6,7 @@ load scikit-learn when they are first asked for.
 
 from importlib import import_module
 
-from convlib import shapes
+from convlib import grad, shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
@@ -20,6 +20,7 @@ from convlib.ops.separable import (
     spatially_separable_conv,
 )
 from convlib.ops.shuffle import channel_shuffle
+from convlib.ops.transpose import conv_transpose
 
 __version__ = _version()
 
@@ -36,9 +37,11 @@ __all__ = [
     "conv",
     "deform_conv",
     "depthwise_conv",
+    "conv_transpose",
     "explain_conv",
     "factorize_kernel",
     "global_pool",
+    "grad",
     "im2col",
     "lp_pool",
     "max_pool",

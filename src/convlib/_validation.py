@@ -272,12 +272,16 @@ def result_dtype(dtype):
     return np.dtype(np.float32) if dtype.itemsize <= 2 else np.dtype(np.float64)
 
 
-def kernel_array(name, kernel):
+def transposed_kernel_array(name, kernel):
+    """Return `kernel` as an array of (*kernel_size, output channels of a group, in_channels)."""
+    return kernel_array(name, kernel, "out_channels // groups, in_channels")
+
+
+def kernel_array(name, kernel, channels="in_channels // groups, out_channels"):
     """Return `kernel` as an array of (*kernel_size, channels of a group, out_channels)."""
     array = kernel if is_plain(kernel) else numeric_array(name, kernel)
     if not 3 <= array.ndim <= 5:
-        allowed = "an array of shape (*kernel_size, in_channels // groups, out_channels) with 1 " \
-            "to 3 axes in kernel_size"
+        allowed = f"an array of shape (*kernel_size, {channels}) with 1 to 3 axes in kernel_size"
         raise ValueError(_refusal(name, allowed, array))
     if array.size == 0:
         raise ValueError(_refusal(name, "an array without an empty axis", array))
@@ -495,6 +499,22 @@ def groups_fit(in_channels, group_size, out_channels, groups):
             f"{each}; got {in_channels}"
         )
     channel_groups(in_channels, out_channels, groups)
+
+
+def transposed_groups_fit(in_channels, kernel_channels, groups):
+    """Refuse channels that do not agree with the kernel of the convolution that is transposed."""
+    if in_channels != kernel_channels:
+        raise ValueError(
+            f"images must have {kernel_channels} channels, since that many are along the last "
+            f"axis of kernel; got {in_channels}"
+        )
+    dividing_groups(in_channels, groups)
+
+
+def same_shape(name, array, shape):
+    """Refuse an array of another shape than the settings give."""
+    if array.shape != shape:
+        raise ValueError(_refusal(name, f"of shape {shape} for these settings", array))
 
 
 def dividing_groups(channels, groups):

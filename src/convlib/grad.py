@@ -11,6 +11,14 @@ from convlib.ops._grad_deform import (
     deform_conv_mask,
     deform_conv_offsets,
 )
+from convlib.ops._grad_images import conv_images, conv_transpose_images
 
-__all__ = ["deform_conv_bias", "deform_conv_images", "deform_conv_kernel", "deform_conv_mask",
-           "deform_conv_offsets"]
+__all__ = [
+    "conv_images",
+    "conv_transpose_images",
+    "deform_conv_bias",
+    "deform_conv_images",
+    "deform_conv_kernel",
+    "deform_conv_mask",
+    "deform_conv_offsets",
+]

@@ -12,6 +12,7 @@ planes.pxd      these planes, and the sums over their neighbours
 conv_stencil    feeder: small groups of channels, taps by address
 conv_fft        feeder: spectra of tiles are the rows, weights have spectra too
 conv_fft_pixels the same for few channels, without a product of rows
+conv_transpose  feeder: pixels that a phase of outputs sees are the rows
 conv_direct     plain loops, any problem
 geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied

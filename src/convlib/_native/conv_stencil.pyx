@@ -68,7 +68,7 @@ cdef inline void pick(
 def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
     const real[:, ::1] weights,         # see pack
-    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
+    real[:, :, :, :, :] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     const intp_t[::1] numbers,          # see plan_t
     int padding_mode,
@@ -105,7 +105,7 @@ def conv(
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] weights,
-    real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const plan_t* plan,
+    real[:, :, :, :, :] out, const intp_t[:, ::1] geometry, const plan_t* plan,
     int padding_mode, int activation, bint in_place, bint streams, intp_t task, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
@@ -113,9 +113,9 @@ cdef void convolve_block(
         block_t block = block_of(task, out, geometry, plan)
         steps_t steps
 
-    steps.pixel = out.shape[4]
-    steps.row = out.shape[3] * steps.pixel
-    steps.plane = out.shape[2] * steps.row
+    steps.pixel = out.strides[3] // <intp_t> sizeof(real)
+    steps.row = out.strides[2] // <intp_t> sizeof(real)
+    steps.plane = out.strides[1] // <intp_t> sizeof(real)
     compute_block(mk, images, weights, &block, plan, padding_mode, activation, in_place, streams,
                   &out[block.image, block.z, block.y, block.x, block.channel], &steps, room)
 
@@ -145,7 +145,7 @@ cdef void compute_block(
 
 
 cdef inline block_t block_of(
-    intp_t task, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry, const plan_t* plan,
+    intp_t task, real[:, :, :, :, :] out, const intp_t[:, ::1] geometry, const plan_t* plan,
 ) noexcept nogil:
     cdef:
         block_t block

@@ -53,7 +53,7 @@ def conv(
     const real[:, :, :, :, :] images,   # (n_images, depth, height, width, in_channels)
     const real[:, ::1] points,          # (groups, kernels at the points), see transform_kernel
     const real[::1] bias,               # (groups * padded channels of a group,)
-    real[:, :, :, :, ::1] out,          # (n_images, out_depth, out_height, out_width, out_channels)
+    real[:, :, :, :, :] out,          # (n_images, out_depth, out_height, out_width, out_channels)
     const intp_t[:, ::1] geometry,      # (3, 4): stride, dilation, pad before, first output
     const intp_t[:, ::1] axes,          # (3, 7): see above
     int padding_mode,
@@ -313,7 +313,7 @@ cdef inline void multiply_points(
 
 
 cdef inline void write_outputs(
-    const microkernels* mk, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
+    const microkernels* mk, real[:, :, :, :, :] out, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, intp_t first, intp_t n, intp_t channel, intp_t n_columns,
     const real* bias, int activation, const intp_t* products, intp_t block, real* spare,
 ) noexcept nogil:
@@ -365,7 +365,7 @@ cdef inline void write_outputs(
 
 cdef inline void copy_inside(
     const intp_t[:, ::1] axes, const intp_t* begin, const intp_t* size, intp_t n_columns,
-    intp_t pitch, const real* tile, real[:, :, :, :, ::1] out, intp_t image, intp_t channel,
+    intp_t pitch, const real* tile, real[:, :, :, :, :] out, intp_t image, intp_t channel,
 ) noexcept nogil:
     """Copy those outputs of a tile that `out` has."""
     cdef intp_t i, j, k, z, y, x

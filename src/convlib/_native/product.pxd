@@ -115,7 +115,7 @@ cdef inline void multiply_panel(
         intp_t tile, first, n_rows, part, i, j
 
     if n_columns == width:
-        for part in range((depth + PART - 1) // PART):
+        for part in range(max(1, (depth + PART - 1) // PART)):
             for tile in range(n_tiles):
                 first = tile * n_pixels // n_tiles
                 n_rows = (tile + 1) * n_pixels // n_tiles - first
@@ -128,7 +128,7 @@ cdef inline void multiply_panel(
     for tile in range(n_tiles):
         first = tile * n_pixels // n_tiles
         n_rows = (tile + 1) * n_pixels // n_tiles - first
-        for part in range((depth + PART - 1) // PART):
+        for part in range(max(1, (depth + PART - 1) // PART)):
             multiply_part(mk, part, n_rows, n_vectors, depth, rows + first, offsets, bias, weights,
                           step, activation, False, spare_rows, 0)
         for i in range(n_rows):
