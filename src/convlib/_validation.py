@@ -294,6 +294,17 @@ def plain_kernel(name, kernel):
     return array
 
 
+def gradient_array(name, value, shape, dtype=None):
+    """Return `value`, the gradient of outputs of `shape` (None: any size), in `dtype` or its own."""
+    array = value if is_plain(value) else numeric_array(name, value)
+    if array.ndim != len(shape) or any(
+        wanted is not None and size != wanted for size, wanted in zip(array.shape, shape)
+    ):
+        sizes = ", ".join("*" if size is None else str(size) for size in shape)
+        raise ValueError(_refusal(name, f"of shape ({sizes}), as the outputs are", array))
+    return array.astype(result_dtype(array.dtype) if dtype is None else dtype, copy=False)
+
+
 def vector(name, value, size, dtype):
     """Return `value` as an array of shape (size,)."""
     array = numeric_array(name, value)
