@@ -11,9 +11,12 @@ def kernel(
     n_images: int,
     in_block: int,
     out_block: int,
+    panel: int,
     pitch: int,
     band_size: int,
+    plain: int,
     pixels: int,
+    lanewise: bool,
     packs: bool,
     scratch: np.ndarray,
 ) -> None: ...

@@ -5,6 +5,9 @@ the gradients of the outputs. To the product a pixel is a step of the sum: the a
 rows are those of taps and channels in a small padded band, and neighbouring gradients are its
 weights. Pixels come in blocks, whole images where they are small. A task is a part of the blocks,
 of the channels and of the outputs; only shapes fix the parts, and their sums are added in order.
+
+Small groups would leave most lanes of the weights empty. They go lane by lane: the band repeats
+the channels of a group for its outputs, so that all groups are one row of lanes.
 """
 from cython.parallel cimport parallel, prange
 from libc.string cimport memset
@@ -13,7 +16,7 @@ from .band cimport BLOCK, COUNT, SHIFT, fill_band
 from .cpu cimport kernels, microkernels
 from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .product cimport n_lanes, product
+from .product cimport n_lanes, product, product_lanes
 from .scratch cimport aligned, cut
 from .types cimport intp_t, real
 
@@ -23,15 +26,18 @@ cdef enum:
     TAPS = 5
 
 cdef struct sizes_t:
-    intp_t groups
+    intp_t groups       # lane by lane: of the convolution, though all are one product
     intp_t group_in     # channels of a group
     intp_t group_out
     intp_t n_images     # of a block
     intp_t in_block     # channels of a task
     intp_t out_block    # panels of a task
+    intp_t panel        # outputs of a panel
     intp_t pitch        # values between neighbouring pixels of a band
     intp_t band         # values of the band of an image, 0: images are read in place
+    intp_t plain        # values of a band before its channels are repeated, 0: they are not
     intp_t pixels       # of a block
+    bint lanewise
     bint packs          # whether gradients are copied to panels
 
 cdef struct run_t:
@@ -54,9 +60,12 @@ def kernel(
     intp_t n_images,
     intp_t in_block,
     intp_t out_block,
+    intp_t panel,
     intp_t pitch,
     intp_t band_size,
+    intp_t plain,
     intp_t pixels,
+    bint lanewise,
     bint packs,
     unsigned char[:, ::1] scratch,      # (n_threads, bytes of the pieces cut below)
 ):
@@ -65,9 +74,10 @@ def kernel(
         const microkernels* mk = kernels()
         sizes_t sizes = sizes_t(
             groups, images.shape[4] // groups, grads.shape[4] // groups, n_images, in_block,
-            out_block, pitch, band_size, pixels, packs)
-        intp_t n_tasks = sums.shape[0] * groups * ceil_div(sizes.group_in, in_block) \
-            * ceil_div(count_panels[real](mk, sizes, NULL), out_block)
+            out_block, panel, pitch, band_size, plain, pixels, lanewise, packs)
+        intp_t n_products = 1 if lanewise else groups
+        intp_t n_tasks = sums.shape[0] * n_products * ceil_div(sizes.group_in, in_block) \
+            * ceil_div(ceil_div(grads.shape[4] // n_products, panel), out_block)
         intp_t task
         uint64_t mode = 0
 
@@ -114,39 +124,46 @@ cdef void sum_part(
     """Write what the task numbered `task` covers of `sums`."""
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
-        intp_t n_panels = count_panels[real](mk, sizes, NULL)
+        intp_t n_products = 1 if sizes.lanewise else sizes.groups
+        intp_t n_columns = grads.shape[4] // n_products
+        intp_t n_panels = ceil_div(n_columns, sizes.panel)
         intp_t n_in = ceil_div(sizes.group_in, sizes.in_block)
         intp_t n_out = ceil_div(n_panels, sizes.out_block)
-        intp_t panel = task % n_out * sizes.out_block
-        intp_t last_panel = min(n_panels, panel + sizes.out_block)
+        intp_t first = task % n_out * sizes.out_block * sizes.panel
+        intp_t last = first + sizes.out_block * sizes.panel
         intp_t channel = task // n_out % n_in * sizes.in_block
         intp_t n_channels = min(sizes.in_block, sizes.group_in - channel)
-        intp_t group = task // (n_out * n_in) % sizes.groups
-        intp_t part = task // (n_out * n_in * sizes.groups)
+        intp_t group = task // (n_out * n_in) % n_products
+        intp_t part = task // (n_out * n_in * n_products)
         intp_t n_blocks = count_blocks(grads, sizes, axes)
         intp_t begin = part * n_blocks // sums.shape[0]
         intp_t end = (part + 1) * n_blocks // sums.shape[0]
-        intp_t width = sums.shape[2] // sizes.groups    # of a group
+        intp_t width = sums.shape[2] // n_products
         intp_t n_rows = axes[0, TAPS] * axes[1, TAPS] * axes[2, TAPS] * n_channels
-        intp_t first_out = group * sizes.group_out
-        intp_t block, i, n_columns
+        intp_t block, column, n, step
         run_t run
         const real** rows = <const real**> cut(&room, n_rows * sizeof(intp_t))
         real** out_rows = <real**> cut(&room, n_rows * sizeof(intp_t))
         intp_t* offsets = <intp_t*> cut(&room, sizes.pixels * sizeof(intp_t))
         real* zeros = <real*> cut(&room, 2 * lanes * sizeof(real))
         real* band = <real*> cut(&room, sizes.n_images * sizes.band * sizeof(real))
+        real* plain = <real*> cut(&room, sizes.plain * sizeof(real))
         real* panels = <real*> room
         const real* weights
-        intp_t step
 
+    last = min(last, width)
     memset(zeros, 0, 2 * lanes * sizeof(real))
-    fill_rows(axes, sizes.pitch, n_channels, band, rows)
+    fill_rows(axes, sizes.pitch, n_channels, sizes.out_block * sizes.panel if sizes.lanewise else 1,
+              band, rows)
     fill_out_rows(axes, n_channels, sizes.group_in, sums.shape[2],
                   &sums[part, channel, group * width], out_rows)
     for block in range(begin, end):
         run = run_of(block, grads, sizes, axes)
-        if sizes.band:
+        if sizes.lanewise:
+            fill_repeated_bands(images, &run, geometry, axes, sizes, padding_mode, first,
+                                min(last, n_columns), plain, band)
+            fill_offsets(&run, axes, sizes, offsets)
+        elif sizes.band:
             fill_bands(images, &run, geometry, axes, sizes, padding_mode,
                        group * sizes.group_in + channel, n_channels, band)
             fill_offsets(&run, axes, sizes, offsets)
@@ -154,19 +171,24 @@ cdef void sum_part(
             find_pixels(images, &run, geometry, group * sizes.group_in + channel, n_channels,
                         rows, offsets)
         if sizes.packs:
-            pack(&run, grads, first_out, sizes.group_out, panel * 2 * lanes,
-                 min(width, last_panel * 2 * lanes), 2 * lanes, panels)
-        for i in range(panel, last_panel):
-            n_columns = min(2 * lanes, width - i * 2 * lanes)
+            pack(&run, grads, group * n_columns, n_columns, first, last, sizes.panel, panels)
+        column = first
+        while column < last:
+            n = min(sizes.panel, last - column)
             if sizes.packs:
-                weights = panels + (i - panel) * 2 * lanes * run.n
-                step = n_columns
+                weights = panels + (column - first) * run.n
+                step = n
             else:
                 weights = &grads[run.image, run.begin[0], run.begin[1], run.begin[2],
-                                 first_out + i * 2 * lanes]
+                                 group * n_columns + column]
                 step = grads.shape[4]
-            multiply(mk, n_rows, n_columns // lanes, run.n, rows, offsets,
-                     zeros if block == begin else NULL, weights, step, out_rows, i * 2 * lanes)
+            if sizes.lanewise:
+                multiply_lanes(mk, n_rows, run.n, rows, offsets, column - first, weights, step,
+                               block > begin, out_rows, column)
+            else:
+                multiply(mk, n_rows, n // lanes, run.n, rows, offsets,
+                         zeros if block == begin else NULL, weights, step, out_rows, column)
+            column += sizes.panel
 
 
 cdef inline void multiply(
@@ -184,18 +206,25 @@ cdef inline void multiply(
                 offsets, bias, weights, step, 0, False, out + first, out_offset)
 
 
+cdef inline void multiply_lanes(
+    const microkernels* mk, intp_t n_rows, intp_t depth, const real** rows, const intp_t* offsets,
+    intp_t column, const real* weights, intp_t step, bint adds, real** out, intp_t out_offset,
+) noexcept nogil:
+    """Do the same lane by lane."""
+    cdef:
+        intp_t n_tiles = ceil_div(n_rows, mk.max_rows)
+        intp_t tile, first
+    for tile in range(n_tiles):
+        first = tile * n_rows // n_tiles
+        product_lanes(mk, (tile + 1) * n_rows // n_tiles - first, depth, rows + first, offsets,
+                      column, weights, step, adds, out + first, out_offset)
+
+
 # Blocks of outputs
 
 
 cdef inline intp_t ceil_div(intp_t size, intp_t part) noexcept nogil:
     return (size + part - 1) // part
-
-
-cdef inline intp_t count_panels(
-    const microkernels* mk, sizes_t sizes, const real* unused,
-) noexcept nogil:
-    """Return how many panels hold the outputs of a group."""
-    return ceil_div(sizes.group_out, 2 * n_lanes(mk, unused))
 
 
 cdef inline intp_t count_blocks(
@@ -231,8 +260,8 @@ cdef inline run_t run_of(
 
 
 cdef inline void fill_rows(
-    const intp_t[:, ::1] axes, intp_t pitch, intp_t n_channels, const real* band,
-    const real** rows,
+    const intp_t[:, ::1] axes, intp_t pitch, intp_t n_channels, intp_t channel_step,
+    const real* band, const real** rows,
 ) noexcept nogil:
     """Write where taps and channels lie in the band, for the first of its outputs."""
     cdef intp_t n = 0, i, j, k, c, pixel
@@ -242,7 +271,7 @@ cdef inline void fill_rows(
                 pixel = k * axes[2, REACH] + axes[2, COUNT] * (
                     j * axes[1, REACH] + axes[1, COUNT] * i * axes[0, REACH])
                 for c in range(n_channels):
-                    rows[n] = band + pixel * pitch + c
+                    rows[n] = band + pixel * pitch + c * channel_step
                     n += 1
 
 
@@ -269,6 +298,52 @@ cdef inline void fill_bands(
                   input_of(geometry, 1, run.begin[1]), input_of(geometry, 2, run.begin[2]), axes,
                   axes[1, COUNT] - (axes[1, BLOCK] - run.size[1]) * axes[1, SHIFT], padding_mode,
                   channel, n_channels, sizes.pitch, band + i * sizes.band)
+
+
+cdef inline void fill_repeated_bands(
+    const real[:, :, :, :, :] images, const run_t* run, const intp_t[:, ::1] geometry,
+    const intp_t[:, ::1] axes, sizes_t sizes, int padding_mode, intp_t first, intp_t last,
+    real* plain, real* band,
+) noexcept nogil:
+    """Copy what outputs `first` to `last` of a block see: each the channels of its group."""
+    cdef:
+        sizes_t source = sizes
+        intp_t group = first // sizes.group_out
+        intp_t n_channels = (ceil_div(last, sizes.group_out) - group) * sizes.group_in
+        intp_t channel = group * sizes.group_in
+        intp_t n_pixels = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
+        intp_t image, pixel
+        run_t one = run[0]
+
+    if sizes.plain == 0:    # one channel for one output
+        fill_bands(images, run, geometry, axes, sizes, padding_mode, channel, n_channels, band)
+        return
+    source.pitch = n_channels
+    one.n_images = 1
+    for image in range(run.n_images):
+        one.image = run.image + image
+        fill_bands(images, &one, geometry, axes, source, padding_mode, channel, n_channels, plain)
+        for pixel in range(n_pixels):
+            repeat_channels(sizes, first, last, group, plain + pixel * n_channels,
+                            band + image * sizes.band + pixel * sizes.pitch)
+
+
+cdef inline void repeat_channels(
+    sizes_t sizes, intp_t first, intp_t last, intp_t group, const real* pixel, real* repeated,
+) noexcept nogil:
+    """Write the channels of a pixel: all first channels of groups, all second ones and so on."""
+    cdef:
+        intp_t end, c, i, j
+    for c in range(sizes.group_in):
+        i = first
+        j = c
+        while i < last:
+            end = min(last, (group + 1 + j // sizes.group_in) * sizes.group_out)
+            while i < end:
+                repeated[i - first] = pixel[j]
+                i += 1
+            j += sizes.group_in
+        repeated += sizes.out_block * sizes.panel
 
 
 cdef inline void fill_offsets(

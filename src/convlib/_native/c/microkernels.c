@@ -6,7 +6,9 @@
 #include "real_f32.h"
 #include "vec_real.h"
 #include "activations.h"
+#include "activation_gradients.h"
 #include "product.h"
+#include "product_lanes.h"
 #include "planes.h"
 #include "interleave.h"
 #include "stencil.h"
@@ -21,7 +23,9 @@
 #include "real_f64.h"
 #include "vec_real.h"
 #include "activations.h"
+#include "activation_gradients.h"
 #include "product.h"
+#include "product_lanes.h"
 #include "planes.h"
 #include "interleave.h"
 #include "stencil.h"
@@ -50,6 +54,10 @@ const microkernels TABLE(TIER) = {
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
     .activate_f64 = activate_values_f64,
+    .activation_gradients_f32 = activation_gradients_f32,
+    .activation_gradients_f64 = activation_gradients_f64,
+    .product_lanes_f32 = product_lanes_f32,
+    .product_lanes_f64 = product_lanes_f64,
     .winograd_samples_f32 = winograd_samples_f32,
     .winograd_samples_f64 = winograd_samples_f64,
     .winograd_taps_f32 = winograd_taps_f32,
