@@ -224,15 +224,15 @@ def _batch(name, array, last):
     return array if array.dtype in FLOATS else array.astype(result_dtype(array.dtype))
 
 
-def index_array(name, indices, shape, n_pixels):
-    """Return `indices`, places among `n_pixels` pixels, as an int64 array of `shape`."""
+def index_array(name, indices, shape, n_pixels, source="output_shape"):
+    """Return `indices`, places among the `n_pixels` pixels of `source`, as int64 of `shape`."""
     array = numeric_array(name, indices)
     if array.dtype.kind not in "iu":
         raise TypeError(_refusal(name, "an array of integers", array))
     if array.shape != shape:
         raise ValueError(_refusal(name, f"an array of shape {shape}", array))
     if array.size and not (array.min() >= 0 and array.max() < n_pixels):
-        allowed = f"in 0 .. {n_pixels - 1}, since output_shape has {n_pixels} pixels"
+        allowed = f"in 0 .. {n_pixels - 1}, since {source} has {n_pixels} pixels"
         raise ValueError(f"{name} must be {allowed}; got {array.min()} .. {array.max()}")
     return array.astype(np.int64, copy=False)
 
