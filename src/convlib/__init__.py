@@ -1,7 +1,7 @@
 """Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
-Operators on arrays are here, the arithmetic of their shapes in `convlib.shapes`. Estimators
-load scikit-learn when they are first asked for.
+Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
+`convlib.shapes`. Estimators load scikit-learn when they are first asked for.
 """
 
 from importlib import import_module

@@ -224,15 +224,15 @@ def _batch(name, array, last):
     return array if array.dtype in FLOATS else array.astype(result_dtype(array.dtype))
 
 
-def index_array(name, indices, shape, n_pixels):
-    """Return `indices`, places among `n_pixels` pixels, as an int64 array of `shape`."""
+def index_array(name, indices, shape, n_pixels, source="output_shape"):
+    """Return `indices`, places among the `n_pixels` pixels of `source`, as int64 of `shape`."""
     array = numeric_array(name, indices)
     if array.dtype.kind not in "iu":
         raise TypeError(_refusal(name, "an array of integers", array))
     if array.shape != shape:
         raise ValueError(_refusal(name, f"an array of shape {shape}", array))
     if array.size and not (array.min() >= 0 and array.max() < n_pixels):
-        allowed = f"in 0 .. {n_pixels - 1}, since output_shape has {n_pixels} pixels"
+        allowed = f"in 0 .. {n_pixels - 1}, since {source} has {n_pixels} pixels"
         raise ValueError(f"{name} must be {allowed}; got {array.min()} .. {array.max()}")
     return array.astype(np.int64, copy=False)
 
@@ -392,6 +392,17 @@ def same_shape(name, array, shape):
         sizes = ", ".join(map(str, shape))
         allowed = f"an array of shape ({sizes}), as the outputs have with these settings"
         raise ValueError(_refusal(name, allowed, array))
+
+
+def gradient_array(name, value, shape, dtype=None):
+    """Return `value`, the gradient of outputs of `shape` (None: any size), in `dtype` or its own."""
+    array = value if is_plain(value) else numeric_array(name, value)
+    if array.ndim != len(shape) or any(
+        wanted is not None and size != wanted for size, wanted in zip(array.shape, shape)
+    ):
+        sizes = ", ".join("*" if size is None else str(size) for size in shape)
+        raise ValueError(_refusal(name, f"of shape ({sizes}), as the outputs are", array))
+    return array.astype(result_dtype(array.dtype) if dtype is None else dtype, copy=False)
 
 
 def vector(name, value, size, dtype):

@@ -14,6 +14,7 @@ conv_fft        feeder: spectra of tiles are the rows, weights have spectra too
 conv_fft_pixels the same for few channels, without a product of rows
 conv_transpose  feeder: pixels that a phase of outputs sees are the rows
 conv_direct     plain loops, any problem
+conv_grad       feeder: taps and channels are the rows, gradients the weights, pixels are summed
 geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied
 tile.pxd        tiles on a lattice of the whole image, and what they need of it
@@ -23,6 +24,8 @@ patches         im2col and its adjoint
 pool            windows: maximum, mean, norm; pool_values.pxd what they do to values
 separable       stencils and products in steps, what is between them stays in cache
 pool_indices    maxima with their places, and the way back
+pool_grad       gradients of pooling
+activation_grad gradients through activations
 global_pool     statistics of whole images, in as many calls as one likes
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks

@@ -55,6 +55,24 @@ cdef extern from "microkernels.h":
         ) noexcept nogil
         void (*activate_f32)(int activation, intp_t n, float32_t* x) noexcept nogil
         void (*activate_f64)(int activation, intp_t n, float64_t* x) noexcept nogil
+        void (*activation_gradients_f32)(
+            int activation, int from_inputs, intp_t n, const float32_t* g, const float32_t* x,
+            float32_t* out,
+        ) noexcept nogil
+        void (*activation_gradients_f64)(
+            int activation, int from_inputs, intp_t n, const float64_t* g, const float64_t* x,
+            float64_t* out,
+        ) noexcept nogil
+        void (*product_lanes_f32)(
+            intp_t n_rows, intp_t depth, const float32_t** rows, const intp_t* offsets,
+            intp_t column, const float32_t* weights, intp_t step, int adds, float32_t** out,
+            intp_t out_offset,
+        ) noexcept nogil
+        void (*product_lanes_f64)(
+            intp_t n_rows, intp_t depth, const float64_t** rows, const intp_t* offsets,
+            intp_t column, const float64_t* weights, intp_t step, int adds, float64_t** out,
+            intp_t out_offset,
+        ) noexcept nogil
         void (*winograd_samples_f32)(
             const int* lines, intp_t n_vectors, const float32_t** x, intp_t offset, float32_t* y,
             intp_t y_step,

@@ -32,6 +32,18 @@ cdef inline void product(
                        streams, out, out_offset)
 
 
+cdef inline void product_lanes(
+    const microkernels* mk, intp_t n_rows, intp_t depth, const real** rows, const intp_t* offsets,
+    intp_t column, const real* weights, intp_t step, bint adds, real** out, intp_t out_offset,
+) noexcept nogil:
+    if real is float32_t:
+        mk.product_lanes_f32(n_rows, depth, rows, offsets, column, weights, step, adds, out,
+                             out_offset)
+    else:
+        mk.product_lanes_f64(n_rows, depth, rows, offsets, column, weights, step, adds, out,
+                             out_offset)
+
+
 cdef inline void activate(
     const microkernels* mk, int activation, intp_t n, real* x
 ) noexcept nogil:

@@ -57,8 +57,11 @@ class GlobalState:
         )
         self.seen += n_pixels
 
-    def result(self, dtype):
-        """Return the statistic as an array of shape (n_images, channels)."""
+    def result(self, dtype, divides=True):
+        """Return the statistic as an array of shape (n_images, channels).
+
+        A mean that is not divided is a sum.
+        """
         n_lanes = self.phases * self.channels
         shape = (*self.state.shape[:2], self.phases, self.channels)
         state = self.state[:, :, :n_lanes].reshape(shape)
@@ -73,7 +76,7 @@ class GlobalState:
                 counts = counts[:half] + counts[half:]
                 state = state[:, :, :half]
             if self.kind in ("mean", "ppv"):
-                state = state / self.seen
+                state = state / (self.seen if divides else 1)
             elif self.kind == "std":
                 state = np.sqrt(state[:, 1:] / self.seen)
             return state[:, 0, 0].astype(dtype)

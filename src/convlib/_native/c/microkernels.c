@@ -8,7 +8,9 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "real_f32.h"
 #include "vec_real.h"
 #include "activations.h"
+#include "activation_gradients.h"
 #include "product.h"
+#include "product_lanes.h"
 #include "planes.h"
 #include "interleave.h"
 #include "stencil.h"
@@ -24,7 +26,9 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "real_f64.h"
 #include "vec_real.h"
 #include "activations.h"
+#include "activation_gradients.h"
 #include "product.h"
+#include "product_lanes.h"
 #include "planes.h"
 #include "interleave.h"
 #include "stencil.h"
@@ -54,6 +58,10 @@ const microkernels TABLE(TIER) = {
     .product_f64 = product_f64,
     .activate_f32 = activate_values_f32,
     .activate_f64 = activate_values_f64,
+    .activation_gradients_f32 = activation_gradients_f32,
+    .activation_gradients_f64 = activation_gradients_f64,
+    .product_lanes_f32 = product_lanes_f32,
+    .product_lanes_f64 = product_lanes_f64,
     .winograd_samples_f32 = winograd_samples_f32,
     .winograd_samples_f64 = winograd_samples_f64,
     .winograd_taps_f32 = winograd_taps_f32,

@@ -96,6 +96,23 @@ typedef struct {
     void (*activate_f32)(int activation, ptrdiff_t n, float *x);
     void (*activate_f64)(int activation, ptrdiff_t n, double *x);
 
+    /* activation_gradients.h: out = g times the slopes of the activation at n neighbouring values x,
+     * inputs or outputs; of abs and square inputs. `out` may be g or x. */
+    void (*activation_gradients_f32)(int activation, int from_inputs, ptrdiff_t n, const float *g,
+                                     const float *x, float *out);
+    void (*activation_gradients_f64)(int activation, int from_inputs, ptrdiff_t n, const double *g,
+                                     const double *x, double *out);
+
+    /* product_lanes.h: out[i][out_offset + j] = sum over k of rows[i][offsets[k] + column + j] *
+     * weights[k * step + j] for n_rows <= max_rows rows and one vector of columns j, added to what
+     * is there if `adds`. */
+    void (*product_lanes_f32)(ptrdiff_t n_rows, ptrdiff_t depth, const float *const *rows,
+                              const ptrdiff_t *offsets, ptrdiff_t column, const float *weights,
+                              ptrdiff_t step, int adds, float *const *out, ptrdiff_t out_offset);
+    void (*product_lanes_f64)(ptrdiff_t n_rows, ptrdiff_t depth, const double *const *rows,
+                              const ptrdiff_t *offsets, ptrdiff_t column, const double *weights,
+                              ptrdiff_t step, int adds, double *const *out, ptrdiff_t out_offset);
+
     /* winograd.h: lines[3] tell how each axis is transformed. The samples of a tile, n_vectors
      * vectors of channels each, lie `offset` behind the addresses x; their values at point p go to
      * y + p * y_step. The same for the taps of a kernel. */
