@@ -76,6 +76,16 @@ CASES = {
         [1, 2, 1], [1, 0, -1]).reshape(3, 3, 1, 1)}),
     "spatial volumes": (VOLUMES, {"conv": "spatial", "n_kernels": 2, "kernel_size": (3, 2, 3),
                                   "dilations": (1, 2)}),
+    "transposed": (IMAGES, {"conv": "transposed", "n_kernels": 3, "stride": 2}),
+    "transposed groups": (IMAGES, {"conv": "transposed", "n_kernels": 4, "groups": 2,
+                                   "stride": (2, 1), "kernel_size": (4, 3), "pool": None,
+                                   "padding": ((1, 0), (0, 2)), "dilations": (1, (2, 3))}),
+    "transposed kmeans": (IMAGES, {"conv": "transposed", "kernels": "kmeans", "n_kernels": 5,
+                                   "pool_size": 3, "scale": 0.5}),
+    "transposed given": (IMAGES, {"conv": "transposed", "stride": 3, "pool_size": "global",
+                                  "kernels": RNG.normal(0, 1, (3, 3, 2, 4))}),
+    "transposed signals": (SIGNALS, {"conv": "transposed", "n_kernels": 4, "kernel_size": (5,),
+                                     "stride": 3, "padding": 2}),
     "separable signals": (SIGNALS, {"conv": "separable", "n_kernels": 4, "kernel_size": (5,)}),
 }
 
@@ -95,6 +105,8 @@ def kernels_of_conv(transformer):
     first = transformer.kernels_
     if transformer.conv == "standard":
         return first.astype(float), transformer.groups
+    if transformer.conv == "transposed":
+        return np.swapaxes(first, -1, -2).astype(float), transformer.groups
     if transformer.conv == "spatial":
         channels = transformer.input_shape_[-1]
         n_maps = channels * np.prod([part.shape[-1] for part in first])
@@ -130,8 +142,43 @@ def expected(transformer, images):
     return maps.reshape(len(maps), 1, 1, -1) if transformer.pool_size == "global" else maps
 
 
+def transposed_maps(transformer, images, dilation):
+    """Return the maps of a transposed convolution, each pixel adding its multiple of the kernel."""
+    kernels, groups = transformer.kernels_.astype(float), transformer.groups
+    rank, scale = kernels.ndim - 2, transformer.scale or 1
+    size, stride = kernels.shape[:-2], per_axis(transformer.stride, rank)
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, size)]
+    whole = [(n - 1) * s + r for n, s, r in zip(images.shape[1:], stride, reach)]
+    sizes = [n * s for n, s in zip(images.shape[1:], stride)]
+    pads = transformer.padding
+    if pads == "same":
+        pads = [reference.same_pads(*axis) for axis in zip(sizes, size, stride, dilation)]
+    elif isinstance(pads, int):
+        pads = [(pads, pads)] * rank
+    if transformer.padding != "same":
+        sizes = [w - before - after for w, (before, after) in zip(whole, pads)]
+    group_in, group_out = images.shape[-1] // groups, kernels.shape[-2]
+    room = [max(w, before + n) for w, n, (before, _) in zip(whole, sizes, pads)]
+    maps = np.zeros((len(images), *room, group_out * groups))
+    for place in np.ndindex(*images.shape[1:-1]):
+        for tap in np.ndindex(*size):
+            at = tuple(p * s + t * d for p, s, t, d in zip(place, stride, tap, dilation))
+            for group in range(groups):
+                pixel = scale * images[(slice(None), *place)].astype(float)[
+                    :, group * group_in:(group + 1) * group_in]
+                weights = kernels[tap][:, group * group_in:(group + 1) * group_in]
+                maps[(slice(None), *at, slice(group * group_out, (group + 1) * group_out))] += \
+                    pixel @ weights.T
+    inside = tuple(slice(before, before + n) for n, (before, _) in zip(sizes, pads))
+    return maps[(slice(None), *inside)] + transformer.bias_
+
+
 def expected_of(transformer, images, dilation):
     """Return the maps, or what is pooled from them, for one dilation."""
+    if transformer.conv == "transposed":
+        rank = transformer.kernels_.ndim - 2
+        maps = transposed_maps(transformer, images, per_axis(dilation, rank))
+        return pooled(transformer, reference.activate(maps, transformer.activation), rank)
     kernels, groups = kernels_of_conv(transformer)
     rank = kernels.ndim - 2
     size, stride = kernels.shape[:-2], per_axis(transformer.stride, rank)
@@ -149,7 +196,11 @@ def expected_of(transformer, images, dilation):
         images, size, stride, pads, transformer.padding_mode, dilation)
     maps = reference_features.responses(
         patches, kernels, transformer.bias_, groups, transformer.epsilon_)
-    maps = reference.activate(maps, transformer.activation)
+    return pooled(transformer, reference.activate(maps, transformer.activation), rank)
+
+
+def pooled(transformer, maps, rank):
+    """Return what is pooled from maps."""
     pool_size = transformer.pool_size
     if pool_size != "global":
         pool_size = per_axis(pool_size, rank)

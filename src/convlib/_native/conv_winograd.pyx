@@ -117,7 +117,7 @@ cdef inline void set_rooms(
 
 cdef void convolve_block(
     const microkernels* mk, const real[:, :, :, :, :] images, const real[:, ::1] points,
-    const real[::1] bias, real[:, :, :, :, ::1] out, const intp_t[:, ::1] geometry,
+    const real[::1] bias, real[:, :, :, :, :] out, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, int padding_mode, int activation, const intp_t* offsets,
     const sizes_t* sizes, intp_t task, real* room, intp_t* addresses,
 ) noexcept nogil:

@@ -9,6 +9,7 @@ _kernels        a table: name -> how to draw or learn kernels
 _images         X as images, the shape rules
 _layer          convolution, activation and pooling, block by block
 _deform         the deformable convolution of a layer
+_transpose      the transposed one
 """
 
 from convlib.estimators.conv_features import ConvFeatures

@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from convlib import _validation as check
 from convlib._conv.factors import factorize
+from convlib.estimators._transpose import TransposeStage
+from convlib.ops.conv import pack_kernel
 
 
 class Stage(NamedTuple):
@@ -20,6 +22,25 @@ class Stage(NamedTuple):
 
     kernel: np.ndarray
     settings: dict     # of `pack_kernel`
+
+    def prepare(self, image_shape, bias, activation, dtype):
+        """Return what a `Layer` runs."""
+        return pack_kernel(self.kernel, image_shape, bias, activation=activation, dtype=dtype,
+                           **self.settings)
+
+
+class TransposedStage(NamedTuple):
+    """One transposed convolution."""
+
+    kernel: np.ndarray
+    settings: dict     # stride, padding, dilation, groups
+
+    def prepare(self, image_shape, bias, activation, dtype):
+        """Return what a `Layer` runs."""
+        names = "stride", "padding", "dilation", "groups"
+        return TransposeStage(
+            np.ascontiguousarray(self.kernel, dtype), bias.astype(dtype),
+            (*(self.settings[name] for name in names), activation))
 
 
 class Standard:
@@ -194,8 +215,38 @@ class Spatial:
         return stages
 
 
+class Transposed:
+    """`conv_transpose`: with a stride, maps are larger than images."""
+
+    per_channel = False
+    has_windows = False
+    has_groups = True
+    shape = "(*kernel_size, n_kernels // groups, channels)"
+
+    def given(self, kernels, groups):
+        return (_finite(check.transposed_kernel_array("kernels", kernels)),)
+
+    def size(self, operands, groups):
+        *size, group_out, _ = operands[0].shape
+        return tuple(size), groups * group_out
+
+    def fitted(self, operands, channels, groups):
+        check.transposed_groups_fit(channels, operands[0].shape[-1], groups)
+        return operands
+
+    def factor(self, kernels, channels, groups):
+        """Return the kernels turned around: without a stride, their maps are those of `conv`."""
+        *size, group_in, n_kernels = kernels.shape
+        kernels = np.flip(kernels, tuple(range(len(size))))
+        kernels = kernels.reshape(*size, group_in, groups, n_kernels // groups)
+        return (np.swapaxes(kernels, -3, -1).reshape(*size, n_kernels // groups, channels),)
+
+    def stages(self, operands, channels, settings):
+        return [TransposedStage(operands[0], settings)]
+
+
 FORMS = {"standard": Standard(), "depthwise": Depthwise(), "separable": Separable(),
-         "spatial": Spatial()}
+         "spatial": Spatial(), "transposed": Transposed()}
 
 
 def _along(axes, settings, rank):

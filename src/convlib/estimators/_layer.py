@@ -77,7 +77,7 @@ class Layer:
     through all of them.
     """
 
-    stages: tuple        # of PackedKernels, or one DeformStage
+    stages: tuple        # of PackedKernels, or one DeformStage or TransposeStage
     contrast: Contrast | None
     triangle: Triangle | None
     pool: str | None
@@ -251,8 +251,8 @@ def build_layer(form, learnt, image_shape, conv_settings, pool, dtype):
     settings = dict(conv_settings)
     activation, bias = settings.pop("activation"), learnt.bias
     stages = form.stages(learnt.operands, image_shape[-1], settings)
-    n_maps = stages[-1].kernel.shape[-1]
-    kernel, settings = stages[0]
+    n_maps = len(bias)
+    kernel, settings = stages[0].kernel, stages[0].settings
     kernel = kernel * learnt.scale
     window = kernel.shape[:-1]
     contrast = triangle = None
@@ -271,11 +271,10 @@ def build_layer(form, learnt, image_shape, conv_settings, pool, dtype):
             **settings | {"groups": 2 * groups})
         contrast = Contrast(boxes, prod(window), learnt.epsilon, bias.astype(dtype), activation)
         bias = activation = None
-    stages = [(kernel, settings), *stages[1:]]
-    packed = []
-    for kernel, settings in stages:
-        if len(packed) == len(stages) - 1:
-            settings = settings | {"bias": bias, "activation": activation}
-        packed.append(pack_kernel(kernel, image_shape, dtype=dtype, **settings))
-        image_shape = packed[-1].output_shape(image_shape)
-    return Layer(tuple(packed), contrast, triangle, *pool, n_maps)
+    *before, last = stages[0]._replace(kernel=kernel), *stages[1:]
+    prepared = []
+    for stage in before:
+        prepared.append(stage.prepare(image_shape, None, None, dtype))
+        image_shape = prepared[-1].output_shape(image_shape)
+    prepared.append(last.prepare(image_shape, bias, activation, dtype))
+    return Layer(tuple(prepared), contrast, triangle, *pool, n_maps)

@@ -71,6 +71,9 @@ def checked_settings(parameters):
     groups = check.integer("groups", parameters["groups"], 1)
     if groups > 1 and not form.has_groups:
         raise ValueError(f"groups must be 1 with conv={parameters['conv']!r}; got {groups}")
+    if parameters["conv"] == "transposed" and parameters["padding_mode"] != "constant":
+        raise ValueError("padding_mode must be 'constant' with conv='transposed', whose padding "
+                         f"cuts maps; got {parameters['padding_mode']!r}")
     kernels, kernel_size, n_kernels = _checked_kernels(parameters, form, groups)
     rank = len(kernel_size)
     activation = check.choice(

@@ -43,7 +43,7 @@ class ConvFeatures(LayerTransformer):
         side by side. Kernels are learnt from patches of all of them.
     groups : int, default=1
         Independent convolutions into which the channels are split.
-    conv : {'standard', 'depthwise', 'separable', 'spatial'}, default='standard'
+    conv : {'standard', 'depthwise', 'separable', 'spatial', 'transposed'}, default='standard'
         The operator. 'depthwise' convolves each channel with `n_kernels` kernels of its own;
         given ones have shape (*kernel_size, channels, n_kernels), or one channel for all.
         'separable' is a depthwise convolution and a 1x1 convolution of its maps [3]_, whose
@@ -51,6 +51,8 @@ class ConvFeatures(LayerTransformer):
         were drawn or learnt. 'spatial' convolves each channel along one axis after the other;
         kernels come as one array per axis (see `convlib.spatially_separable_conv`), or as a
         depthwise kernel of rank one, or are the nearest to those that were drawn or learnt.
+        'transposed' makes maps larger than the images where there is a `stride` [4]_; kernels
+        have shape (*kernel_size, n_kernels // groups, channels).
     activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh', \
 'triangle'}, default='relu'
         Function applied to the maps. 'triangle' [1]_ goes with ``kernels='kmeans'`` only: how
@@ -88,7 +90,8 @@ class ConvFeatures(LayerTransformer):
     kernels_ : ndarray of shape (*kernel_size, channels // groups, n_kernels)
         The kernels, whitening folded in, as the operator takes them: of shape (*kernel_size,
         channels, n_kernels) where `conv` is 'depthwise', (*kernel_size, channels, multiplier)
-        where it is 'separable', and `kernels_1d_` where it is 'spatial'.
+        where it is 'separable', `kernels_1d_` where it is 'spatial', and of shape
+        (*kernel_size, n_kernels // groups, channels) where it is 'transposed'.
     pointwise_kernels_ : ndarray of shape (1, 1, channels * multiplier, n_kernels)
         Where `conv` is 'separable'.
     kernels_1d_ : tuple of ndarray of shape (size, channels, multiplier)
@@ -115,6 +118,8 @@ class ConvFeatures(LayerTransformer):
     .. [2] T.-H. Chan et al., "PCANet: A Simple Deep Learning Baseline for Image
        Classification?", IEEE Transactions on Image Processing 24(12), 2015.
     .. [3] F. Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017.
+    .. [4] M. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks", ECCV
+       2014.
 
     Examples
     --------

@@ -109,7 +109,7 @@ default=None
     if not check.are_literals(settings):
         settings = _settings(rank, *settings)
     images = check.images_array("images", images, rank)
-    problem = _problem(images.shape[1:], kernel.shape, images.dtype, settings)
+    problem = transpose_problem(images.shape[1:], kernel.shape, images.dtype, settings)
     n_threads = check.threads(n_threads)
     bias = check.bias_vector(bias, problem.out_channels, images.dtype)
     shape = (len(images), *problem.output_size[3 - rank:], problem.out_channels)
@@ -135,7 +135,7 @@ def _settings(rank, stride, padding, output_padding, output_shape, dilation, gro
 
 
 @lru_cache(maxsize=1024)
-def _problem(image_shape, kernel_shape, dtype, settings):
+def transpose_problem(image_shape, kernel_shape, dtype, settings):
     """Return the `TransposeProblem` of a call, with settings as `conv` remembers them."""
     *size, in_channels = image_shape
     *kernel_size, group_out, kernel_channels = kernel_shape
