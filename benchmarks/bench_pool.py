@@ -110,7 +110,7 @@ def torch_functions(pooling, images):
 
 def cv2_functions(pooling, images):
     """Return {(name, "cv2"): function} where OpenCV computes the same."""
-    n_images, *size, channels = images.shape
+    *size, channels = images.shape[1:]
     window = (pooling.size, pooling.size)
     functions = {}
     if len(size) != 2 or not pooling.size or channels > 4:
@@ -127,17 +127,17 @@ def cv2_functions(pooling, images):
     return functions
 
 
-def bench(pooling, n_threads, dtype):
+def bench(pooling, n_threads, dtype, rounds):
     """Return a row for `report` of each kind of pooling."""
     images = np.random.default_rng(0).standard_normal(pooling.shape, dtype=dtype)
     own = own_functions(pooling, images, n_threads)
     peers = {} if torch is None else torch_functions(pooling, images)
     peers |= {} if cv2 is None else cv2_functions(pooling, images)
     if torch is None:
-        times = compare(peers | own)
+        times = compare(peers | own, rounds)
     else:
         with torch.inference_mode():
-            times = compare(peers | own)
+            times = compare(peers | own, rounds)
     return [{
         "pooling": f"{pooling.name}, {name}", "dtype": dtype, "threads": n_threads,
         "target": target(pooling, name, dtype), "own": times[name],
@@ -161,6 +161,7 @@ def main():
     parser.add_argument("names", nargs="*", help="of poolings; none means all")
     parser.add_argument("--threads", type=int, default=cpu.max_threads())
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path, help="put the results into those of this file")
     arguments = parser.parse_args()
     if torch is not None:
@@ -172,7 +173,7 @@ def main():
     for pooling in POOLINGS:
         if arguments.names and pooling.name not in arguments.names:
             continue
-        rows = bench(pooling, arguments.threads, arguments.dtype)
+        rows = bench(pooling, arguments.threads, arguments.dtype, arguments.rounds)
         for row in rows:
             print(report.POOLING_LINE.format(*report.pooling_cells(row)), flush=True)
         if arguments.json:

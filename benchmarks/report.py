@@ -1,4 +1,4 @@
-"""The tables of bench_conv.py and bench_pool.py: from rows of measurements to text, markdown and files for the docs.
+"""The tables of bench_conv.py and bench_pool.py: measurements as text, markdown and files for docs.
 
     python benchmarks/report.py RESULTS.json FOLDER
 
