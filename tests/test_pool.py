@@ -8,7 +8,7 @@ import pytest
 
 import convlib as cl
 import reference_pool
-from convlib.ops._windows import run
+from convlib.ops._windows import fold, fold_table, run
 from convlib.ops.pool import GLOBAL_KINDS, GlobalState, _checked, window_problem
 from reference import same_bits, sample, tolerance
 
@@ -181,6 +181,24 @@ def test_max_unpool_keeps_the_last_of_several_in_any_memory_order():
     assert expected[0, 1, 2, 0] == 6
     for change in (np.asfortranarray, lambda x: x[::-1].copy()[::-1]):
         assert same_bits(cl.max_unpool(change(values), change(indices), (2, 3)), expected)
+
+
+@pytest.mark.parametrize("is_max", [True, False])
+@pytest.mark.parametrize("times", [1, 3])
+def test_folds_cover_each_tap_of_a_window_once(is_max, times):
+    for n_taps in [*range(1, 200), 1000, 4097]:
+        cost, radices = fold(n_taps, is_max, times)
+        (n_levels, n_values), *rows = fold_table(n_taps, is_max, radices).tolist()
+        assert rows[:n_levels] == [[n, math.prod(radices[:i])] for i, n in enumerate(radices)]
+        assert len(rows) == n_levels + n_values
+        assert cost <= n_taps
+        assert n_taps < 16 * times or n_values < n_taps
+        seen = np.zeros(n_taps, int)
+        for level, first in rows[n_levels:]:
+            last = first + math.prod(radices[:level])
+            assert 0 <= first < last <= n_taps
+            seen[first:last] += 1
+        assert (seen >= 1).all() if is_max else (seen == 1).all()
 
 
 # Same bits
