@@ -1,8 +1,9 @@
-"""The tables of bench_conv.py: from rows of measurements to text, markdown and files for the docs.
+"""The tables of bench_conv.py and bench_pool.py: measurements as text, markdown and files for docs.
 
     python benchmarks/report.py RESULTS.json FOLDER
 
-writes the tables of the documentation from the results that `bench_conv.py --json` has gathered.
+writes the tables of the documentation from the results that `bench_conv.py --json` and
+`bench_pool.py --json` have gathered.
 """
 
 import argparse
@@ -22,6 +23,8 @@ HEADER = LINE.format(*COLUMNS)
 CLASS_COLUMNS = ("class", "target", "layers", "packed", "worst", "packed, out=", "worst",
                  "plain, 1 image", "worst", "below their target")
 ALTERNATIVE_COLUMNS = ("layer", "times as fast")
+POOLING_COLUMNS = ("pooling", "best peer", "peer ms", "convlib ms", "times as fast", "target")
+POOLING_LINE = "{:30s} {:20s} {:>9s} {:>10s} {:>13s} {:>6s}"
 OUTPUT_COLUMNS = ("layer", "output MB", "peer ms", "new array, ms", "out= ms", "gained by out=")
 
 
@@ -120,8 +123,30 @@ def merge(path, machine, rows):
     old = results["machine"]
     best = {name: {key: max(old[name].get(key, 0), machine[name].get(key, 0))
                    for key in old[name] | machine[name]} for name in ("peak", "read")}
-    results = {"machine": old | machine | best, "rows": list(kept.values())}
+    results |= {"machine": old | machine | best, "rows": list(kept.values())}
     path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def pooling_cells(row):
+    """Return what `POOLING_COLUMNS` names, as text."""
+    peers = row["peers"]
+    best = min(peers, key=peers.get) if peers else ""
+    times = peers[best] / row["own"] if peers else None
+    return (row["pooling"], best, text(1e3 * peers[best] if peers else None, 3),
+            text(1e3 * row["own"], 3), text(times, 2), text(row["target"], 1))
+
+
+def merge_poolings(path, rows):
+    """Put rows of poolings into a file of results, in place of earlier ones."""
+    results = read(path) if path.exists() else {"machine": {"peak": {}, "read": {}}, "rows": []}
+    kept = {pooling_identity(row): row for row in results.get("poolings", [])}
+    kept |= {pooling_identity(row): row for row in rows}
+    path.write_text(json.dumps(results | {"poolings": list(kept.values())}, indent=1) + "\n")
+
+
+def pooling_identity(row):
+    """Return what tells a measurement of pooling from all others."""
+    return row["pooling"], row["dtype"], row["threads"]
 
 
 def read(path):
@@ -141,6 +166,7 @@ def write_docs(results, folder):
     order = {layer.name: i for i, layer in enumerate(LAYERS)}
     rows = [row for row in results["rows"] if row["layer"] in order]
     rows.sort(key=lambda row: (row["dtype"], row["threads"], order[row["layer"]]))
+    write_poolings(results.get("poolings", []), folder)
     for setting, members in groupby(rows, key=lambda row: (row["dtype"], row["threads"])):
         members = list(members)
         for name, table in (
@@ -152,6 +178,15 @@ def write_docs(results, folder):
         ):
             if len(table) > 1:
                 write_table(folder / "{}_{}_{}.csv".format(name, *setting), table)
+
+
+def write_poolings(rows, folder):
+    """Write the table of poolings for each dtype and number of threads."""
+    settings = {(row["dtype"], row["threads"]) for row in rows}
+    for setting in sorted(settings):
+        members = [row for row in rows if (row["dtype"], row["threads"]) == setting]
+        write_table(folder / "pooling_{}_{}.csv".format(*setting),
+                    [POOLING_COLUMNS, *map(pooling_cells, members)])
 
 
 def machine_facts(machine):

@@ -105,7 +105,8 @@ cdef inline void fill_neutral(int kind, intp_t n, real* neutral) noexcept nogil:
 cdef void pool_block(
     const microkernels* mk, const real[:, :, :, :, :] images, real[:, :, :, :, ::1] out,
     const intp_t[:, ::1] axes, int kind, double exponent, int across,
-    const intp_t[:, ::1] row_fold, const intp_t[:, ::1] column_fold, bint in_place, sizes_t sizes, intp_t task, intp_t n_y, intp_t n_x, char* room,
+    const intp_t[:, ::1] row_fold, const intp_t[:, ::1] column_fold, bint in_place,
+    sizes_t sizes, intp_t task, intp_t n_y, intp_t n_x, char* room,
 ) noexcept nogil:
     """Write what the task numbered `task` covers of `out`."""
     cdef:

@@ -7,7 +7,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib._problem import ConvProblem, three
 from convlib.ops._kernel_sums import run
-from convlib.ops._statistics import GlobalState
+from convlib.ops._statistics import pixel_sums
 from convlib.shapes import output_size, padding_pairs
 
 __all__ = ["conv_bias", "conv_kernel", "conv_transpose_bias", "conv_transpose_kernel"]
@@ -110,13 +110,7 @@ def conv_bias(grad_output, *, n_threads=None):
     array([18., 18., 18., 18.])
     """
     grads = check.batch_array("grad_output", grad_output)
-    n_threads = check.threads(n_threads)
-    state = GlobalState("mean", len(grads), grads.shape[-1])
-    if len(grads):
-        state.add(grads, n_threads)
-    sums = state.result(np.float64, divides=False)
-    with np.errstate(all="ignore"):
-        return sums.sum(axis=0).astype(grads.dtype)
+    return pixel_sums(grads, check.threads(n_threads))
 
 
 def conv_transpose_kernel(

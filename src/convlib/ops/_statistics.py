@@ -6,22 +6,27 @@ import numpy as np
 
 from convlib._native import global_pool
 from convlib._problem import five_axes
+from convlib._terms import by_dtype
 from convlib._threads import thread_count
+
+ADD, FINISH = by_dtype(global_pool.add), by_dtype(global_pool.finish)
 
 # As in _native/c/microkernels.h.
 CODES = {"max": 0, "min": 1, "mean": 2, "ppv": 3, "std": 4}
 LANES = 64
 GATHERED_ROWS = 32
 
-MOST_LANES = 256           # unless there are more channels; they allow for some parallel parts
-READ_VALUES = 4e9          # values a second, of one thread, to decide whether a second one pays
+MOST_LANES = 256           # of all groups, unless there are more channels
+SEGMENT_VALUES = 8192      # read in one piece, by one thread
+LEAST_SEGMENT_ROWS = 16    # a multiple of 8, for statistics.h
+READ_VALUES = 10e9         # values a second, of one thread, to decide whether a second one pays
 
 
 class GlobalState:
     """The statistic of images of which a part has been seen.
 
     `add` the rows of the images from the first to the last in any number of pieces, cut along
-    the first spatial axis, then ask for the `result`; the bits do not depend on the pieces.
+    the first spatial axis, then ask once for the `result`; the bits do not depend on the pieces.
 
     Parameters
     ----------
@@ -32,69 +37,47 @@ class GlobalState:
     """
 
     def __init__(self, kind, n_images, channels):
-        self.kind = kind
+        self.code = CODES[kind]
         self.channels = channels
         self.seen = 0
-        # A power of two, so that the phases can be merged by halves.
-        self.phases = 1 << max(1, MOST_LANES // channels).bit_length() - 1
+        # Powers of two, whatever the images' size.
+        self.phases = floor_power(max(1, LANES // channels))
         n_lanes = -(-self.phases * channels // LANES) * LANES
-        start = {"max": -np.inf, "min": np.inf}.get(kind, 0.0)
-        self.state = np.full((n_images, 2 if kind == "std" else 1, n_lanes), start)
+        n_groups = floor_power(max(1, MOST_LANES // n_lanes))
+        self.segment_rows = max(
+            LEAST_SEGMENT_ROWS, floor_power(max(1, SEGMENT_VALUES // n_lanes)))
+        self.state = np.empty((n_images, n_groups, 2, n_lanes))
 
     def add(self, images, n_threads=None):
         """Add the next rows of all images."""
         images = five_axes(images)
-        n_pixels = prod(images.shape[1:4])
         n_threads = thread_count(n_threads, images.size / READ_VALUES)
-        n_blocks = self.state.shape[2] // LANES
-        # Parts of an image read every so many values: only where images are too few.
-        n_parts = 1 if len(images) >= 2 * n_threads else min(n_threads, n_blocks)
-        n_threads = min(n_threads, max(1, len(images) * n_parts))
-        global_pool.add(
-            images, self.state, CODES[self.kind], self.phases, self.seen, pixels_are_dense(images),
-            n_parts, np.empty((n_threads, GATHERED_ROWS * LANES), images.dtype),
+        n_groups, _, n_lanes = self.state.shape[1:]
+        # Parts of an image only where images are too few.
+        n_parts = 1 if len(images) >= 2 * n_threads else n_threads
+        n_parts = min(n_parts, max(n_groups, n_lanes // LANES))
+        n_threads = max(1, min(n_threads, len(images) * n_parts))
+        ADD[images.dtype.name](
+            images, self.state, self.code, self.phases, self.segment_rows, self.seen,
+            pixels_are_dense(images), n_parts,
+            np.empty((n_threads, GATHERED_ROWS * LANES), images.dtype),
             np.empty((n_threads, 2 * LANES)),
         )
-        self.seen += n_pixels
+        self.seen += prod(images.shape[1:4])
 
-    def result(self, dtype, divides=True):
-        """Return the statistic as an array of shape (n_images, channels).
+    def result(self, dtype, n_threads=None):
+        """Return the statistic as an array of shape (n_images, channels)."""
+        out = np.empty((len(self.state), self.channels), dtype)
+        if out.size:
+            n_threads = thread_count(n_threads, self.state.size / READ_VALUES)
+            FINISH[out.dtype.name](
+                self.state, self.code, self.phases, self.segment_rows, self.seen, out, n_threads)
+        return out
 
-        A mean that is not divided is a sum.
-        """
-        n_lanes = self.phases * self.channels
-        shape = (*self.state.shape[:2], self.phases, self.channels)
-        state = self.state[:, :, :n_lanes].reshape(shape)
-        # Pixels of each phase: the last ones may have one less, or none.
-        counts = (self.seen - 1 - np.arange(self.phases)[:, np.newaxis]) // self.phases + 1
-        with np.errstate(all="ignore"):
-            while len(counts) > 1:
-                half = len(counts) // 2
-                if counts[half] > 0:
-                    parts = state[:, :, :half], state[:, :, half:]
-                    state = self._merge(*parts, counts[:half], counts[half:])
-                counts = counts[:half] + counts[half:]
-                state = state[:, :, :half]
-            if self.kind in ("mean", "ppv"):
-                state = state / (self.seen if divides else 1)
-            elif self.kind == "std":
-                state = np.sqrt(state[:, 1:] / self.seen)
-            return state[:, 0, 0].astype(dtype)
 
-    def _merge(self, a, b, n_a, n_b):
-        """Return the statistic of sets of n_a pixels and of n_b, which may be none."""
-        if self.kind == "max":
-            return np.where((b > a) | (b != b), b, a)
-        if self.kind == "min":
-            return np.where((b < a) | (b != b), b, a)
-        if self.kind in ("mean", "ppv"):
-            return a + b
-        # Chan, Golub and LeVeque: means and sums of squares about them.
-        n = np.maximum(n_a + n_b, 1)
-        distance = b[:, 0] - a[:, 0]
-        mean = a[:, 0] + distance * (n_b / n)
-        squares = a[:, 1] + b[:, 1] + distance * distance * (n_a * n_b / n)
-        return np.where(n_b > 0, np.stack((mean, squares), axis=1), a)
+def floor_power(n):
+    """Return the largest power of two up to n."""
+    return 1 << n.bit_length() - 1
 
 
 def pixels_are_dense(images):
@@ -105,3 +88,13 @@ def pixels_are_dense(images):
             return False
         step *= size
     return True
+
+
+def pixel_sums(images, n_threads):
+    """Return the sums over images and pixels of each channel, made in double precision."""
+    state = GlobalState("mean", len(images), images.shape[-1])
+    if images.size:
+        state.add(images, n_threads)
+    with np.errstate(all="ignore"):
+        sums = state.result(np.float64, n_threads) * state.seen
+        return sums.sum(axis=0).astype(images.dtype)

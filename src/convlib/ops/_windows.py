@@ -173,7 +173,8 @@ def lay_out(problem, channels, output_size, first_input=(0, 0, 0), first_output=
     return Layout(
         axes=pool.table(geometry(problem, first_input, first_output, block, row_step)),
         kind=KINDS.index(problem.kind), exponent=float(problem.p),
-        across=across, row_fold=pool.table(folds[0]), column_fold=pool.table(folds[1]), n_rows=n_rows, n_taps=n_taps, line=line,
+        across=across, row_fold=pool.table(folds[0]), column_fold=pool.table(folds[1]),
+        n_rows=n_rows, n_taps=n_taps, line=line,
         n_tasks=prod(-(-size // n) for size, n in zip(output_size, block)),
         seconds=channels * seconds(problem, output_size),
         copies=problem.kind.startswith("norm"),

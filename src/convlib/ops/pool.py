@@ -218,7 +218,8 @@ def lp_pool(
 def global_pool(images, kind, keepdims=False, *, n_threads=None):
     """Take one statistic of each channel over all pixels of an image.
 
-    Computed in double precision for every dtype.
+    Kept in double precision for every dtype; a mean sums up to eight values in the dtype itself
+    before they are added to it.
 
     Parameters
     ----------
@@ -270,7 +271,7 @@ def global_pool(images, kind, keepdims=False, *, n_threads=None):
     n_images, *size, channels = images.shape
     state = GlobalState(kind, n_images, channels)
     state.add(images, n_threads)
-    out = state.result(images.dtype)
+    out = state.result(images.dtype, n_threads)
     return out.reshape(n_images, *(1 for _ in size), channels) if keepdims else out
 
 

@@ -226,8 +226,8 @@ typedef struct {
                            int stream, double *out);
 
     /* statistics.h: continue the statistics of n_lanes lanes (a multiple of STATISTIC_LANES), which
-     * `count` rows have made so far, with the rows at x, x + step and so on. `second` is for
-     * STATISTIC_MOMENTS. */
+     * `count` rows have made so far, with the rows at x, x + step and so on, less than 2^24.
+     * `second` is the sum of squares of STATISTIC_MOMENTS; a STATISTIC_SUM is first + second. */
     void (*accumulate_f32)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t n_lanes,
                            const float *x, double count, double *first, double *second);
     void (*accumulate_f64)(int statistic, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t n_lanes,
