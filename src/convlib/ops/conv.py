@@ -35,8 +35,8 @@ def conv(
         integers up to 16 bits are computed in float32, wider integers in float64.
     kernel : array-like of shape (kernel_h, kernel_w, in_channels // groups, out_channels)
         Weights, converted to the dtype of `images`; or what `pack_kernel` returns, and then
-        only `n_threads` and `out` may be given. (A setting that is written out as its default
-        is not told from one that is left out; whatever was packed counts.)
+        only `n_threads` and `out` may be given. A setting that is written out as its default
+        is not told from one that is left out: what was packed counts.
     bias : array-like of shape (out_channels,), default=None
         Added to every output pixel.
     stride : int or tuple of int, default=1
