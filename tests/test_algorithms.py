@@ -11,8 +11,9 @@ import pytest
 import convlib as cl
 from conftest import runnable_tiers
 from convlib._algorithms import NAMES, by_name
-from convlib._conv import stencil
+from convlib._conv import igemm, lowrank, planes, pointwise, stencil
 from convlib._native import cpu
+from convlib._terms import aligned
 from convlib._validation import ACTIVATIONS, PADDING_MODES
 from reference import Solution, same_bits, sample
 
@@ -63,6 +64,9 @@ PROBLEMS = {
     "direct": [((13, 17, 2), (3, 3, 2, 3), {"padding": 1, "stride": 2})],
 }
 
+
+# Where large outputs are stored past the caches.
+STREAMING = {"pointwise": pointwise, "planes": planes, "lowrank": lowrank, "igemm": igemm}
 
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 each_algorithm = pytest.mark.parametrize("algorithm", NAMES)
@@ -160,6 +164,27 @@ def test_rows_from_the_middle_have_the_same_bits(tier, algorithm, number, dtype)
         strip = np.empty((2, last - first, *whole.shape[2:]), dtype)
         packed._run(images, strip, first, 2)
         assert same_bits(strip, np.ascontiguousarray(whole[:, first:last]))
+
+
+@each_dtype
+@pytest.mark.parametrize(("algorithm", "number"), [
+    (name, number) for name in STREAMING for number in range(len(PROBLEMS[name]))])
+def test_outputs_past_the_caches_have_the_same_bits(tier, algorithm, number, dtype, monkeypatch):
+    *arrays, options = operands(algorithm, number)
+    images, kernel, bias = cast(arrays, dtype)
+    for activation in (None, "relu"):
+        form = options | {"bias": bias, "algorithm": algorithm, "activation": activation}
+        expected = cl.conv(images, kernel, **form)
+        with monkeypatch.context() as patch:
+            patch.setattr(STREAMING[algorithm], "STREAM_BYTES", 0)
+            for begin in (0, 1):    # streams are for aligned outputs, others must do too
+                room = aligned((expected.size + 9,), dtype)
+                room[:] = np.nan
+                out = room[begin:begin + expected.size].reshape(expected.shape)
+                cl.conv(images, kernel, out=out, n_threads=1 + begin, **form)
+                assert same_bits(out, expected)
+                assert np.isnan(room[:begin]).all()
+                assert np.isnan(room[begin + expected.size:]).all()
 
 
 @each_dtype
