@@ -84,11 +84,20 @@ def work(problem, packed):
     amounts = {
         "call": 1,
         "product": problem.n_macs / lanes(problem.dtype),
-        "copy": prod(problem.image_size) * problem.in_channels * problem.itemsize,
+        "copy": copied_values(problem) * problem.itemsize,
     }
     if problem.out_channels > 1:
         amounts["interleave"] = prod(problem.output_size) * problem.out_channels
     return amounts
+
+
+def copied_values(problem):
+    """Return the values that are copied; the blocks of volumes overlap so far that it counts."""
+    if problem.kernel_size[0] == 1:
+        return prod(problem.image_size) * problem.in_channels
+    blocks = blocking(problem)
+    n_blocks = prod(-(-size // block) for size, block in zip(problem.output_size, blocks))
+    return n_blocks * plane_layout(problem, blocks).values
 
 
 def grid(problem):

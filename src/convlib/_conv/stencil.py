@@ -6,7 +6,7 @@ reads each pixel once. Where the channels do not fill a vector, lanes run over p
 are copied, and each tap of a row has a list.
 """
 
-from math import gcd, lcm, prod
+from math import gcd, isqrt, lcm, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -186,7 +186,8 @@ def layout(problem, name):
 def blocking(problem):
     """Return the `Plan` whose blocks are even, and neither too long nor too few.
 
-    They are narrow and high, or deep: neighbours across share columns of pixels only.
+    They are narrow and high, as neighbours across share columns of pixels only; where taps are
+    deep, as deep as high.
     """
     outputs = lane_channels(problem) // problem.out_channels
     wanted = min(max(n_vectors(problem) * problem.depth / 8, FEWEST), MOST)
@@ -194,11 +195,12 @@ def blocking(problem):
     form = plan(problem, *size)
     vectors = -(-size[2] // outputs) * -(-form.part // lanes(problem.dtype))
     rows = max(1, int(wanted / (vectors * problem.depth)))
-    size[1] = even(problem.output_size[1], rows)
+    high = isqrt(rows) if problem.kernel_size[0] > 1 else rows
+    size[1] = even(problem.output_size[1], high)
     size[0] = even(problem.output_size[0], max(1, rows // size[1]))
     form = plan(problem, *size)
     while form.n_band * problem.itemsize > BAND_BYTES and max(size) > 1:
-        axis = 0 if size[0] > 1 else 1 if size[1] > 1 else 2
+        axis = 2 if max(size[:2]) == 1 else 0 if size[0] > size[1] else 1
         size[axis] = -(-size[axis] // 2)
         form = plan(problem, *size)
     return form

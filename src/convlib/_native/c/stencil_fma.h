@@ -205,9 +205,10 @@ INLINE void NAME(fma_channels)(const int group, const int taps, const int stride
 #define EACH(group, taps, stride) TILES(group, taps, stride) MORE_TILES(group, taps, stride)
 #define EACH_SMALL TILES
 #define LIST_OF_TILES                                                                             \
-    EACH(1, 3, 1) EACH_SMALL(1, 3, 2) EACH(1, 5, 1) EACH_SMALL(1, 5, 2) EACH(1, 7, 1)             \
-    EACH_SMALL(1, 7, 2) EACH(1, 0, 0) EACH(2, 3, 1) EACH_SMALL(2, 3, 2) EACH(2, 0, 0)             \
-    EACH(4, 3, 1) EACH_SMALL(4, 3, 2) EACH(4, 0, 0) EACH(8, 3, 1) EACH_SMALL(8, 3, 2) EACH(8, 0, 0)
+    EACH(1, 1, 1) EACH(1, 3, 1) EACH_SMALL(1, 3, 2) EACH(1, 5, 1) EACH_SMALL(1, 5, 2)             \
+    EACH(1, 7, 1) EACH_SMALL(1, 7, 2) EACH(1, 0, 0) EACH(2, 3, 1) EACH_SMALL(2, 3, 2)             \
+    EACH(2, 0, 0) EACH(4, 3, 1) EACH_SMALL(4, 3, 2) EACH(4, 0, 0) EACH(8, 3, 1)                   \
+    EACH_SMALL(8, 3, 2) EACH(8, 0, 0)
 
 LIST_OF_TILES
 
