@@ -399,7 +399,7 @@ cdef inline void pack(
     """Copy columns `begin` to `end` of a group into panels; those beyond the group are zero."""
     cdef:
         intp_t n = 0
-        intp_t image, i, j, k, c, first, length, full
+        intp_t image, i, j, c, first, length, full, _
         intp_t pixel_stride = grads.strides[3]
         intp_t channel_stride = grads.strides[4]
         const char* pixel
@@ -408,7 +408,7 @@ cdef inline void pack(
         for i in range(run.begin[0], run.begin[0] + run.size[0]):
             for j in range(run.begin[1], run.begin[1] + run.size[1]):
                 pixel = <const char*> &grads[image, i, j, run.begin[2], first_out]
-                for k in range(run.size[2]):
+                for _ in range(run.size[2]):
                     first = begin
                     while first < end:
                         length = min(width, end - first)
