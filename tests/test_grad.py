@@ -514,10 +514,10 @@ def test_activations_do_not_see_place_and_layout(tier, name, dtype):
 def test_activations_write_in_place(name):
     inputs, grads = sample((5, 6, 7)), sample((5, 6, 7), 1)
     expected = grad.activation_inputs(grads, name, inputs=inputs)
-    for given in (0, 1):
+    for target in (0, 1):
         arrays = [grads.copy(), inputs.copy()]
-        out = grad.activation_inputs(arrays[0], name, inputs=arrays[1], out=arrays[given])
-        assert out is arrays[given]
+        out = grad.activation_inputs(arrays[0], name, inputs=arrays[1], out=arrays[target])
+        assert out is arrays[target]
         assert same_bits(out, expected)
     memory = np.concatenate([grads.ravel(), [0.0]])
     out = memory[1:].reshape(grads.shape)
@@ -534,7 +534,7 @@ def test_slopes_at_kinks_and_beyond():
     assert [slope("leaky_relu", x) for x in (-1, 0, 1)] == [0.01, 0.01, 1]
     assert [slope("abs", x) for x in (-2, 0, 2)] == [-1, 0, 1]
     assert [slope("square", x) for x in (-2, 0, 2)] == [-4, 0, 4]
-    assert slope("sigmoid", 1e5) == slope("sigmoid", -800) == slope("tanh", 1e5) == 0
+    assert slope("sigmoid", 1e5) == slope("tanh", 1e5) == 0 <= slope("sigmoid", -800) < 1e-300
     for name in ("sigmoid", "tanh", "square"):
         assert np.isnan(slope(name, np.nan))
     # The slope is zero, and not a number times infinity.
@@ -635,10 +635,10 @@ def test_wrong_threads(name):
      ("conv_kernel", {"grad_output": GRADS[..., :0]}, "out_channels must be an int, at least 1"),
      ("conv_kernel", {"images": IMAGES[0, 0]}, r"images must be an array of shape \(n_images"),
      ("conv_bias", {"grad_output": GRADS[0, 0]}, "grad_output must be an array of shape"),
-     ("conv_transpose_kernel", {"images": GRADS[:, 1:]}, r"images must be of shape \(2, 4, 3, \*\)"),
+     ("conv_transpose_kernel", {"images": GRADS[:, 1:]}, r"images must be of shape \(2, 4, 3,"),
      ("conv_transpose_kernel", {"grad_output": IMAGES[:1]}, "grad_output must be of shape"),
      ("conv_transpose_kernel", {"grad_output": IMAGES[..., :0]}, "only the first axis is empty"),
-     ("max_pool", {"indices": np.full(GRADS.shape, 30)}, r"indices must be in 0 \.\. 29, since ima"),
+     ("max_pool", {"indices": np.full(GRADS.shape, 30)}, r"indices must be in 0 \.\. 29, since"),
      ("max_pool", {"indices": np.zeros((2, 4, 3), int)}, "indices must be an array of shape"),
      ("max_pool", {"image_size": (6, 0)}, "image_size must be"),
      ("average_pool", {"image_size": (7, 5)}, r"grad_output must be of shape \(2, 5, 3, 8\)"),

@@ -395,7 +395,7 @@ def same_shape(name, array, shape):
 
 
 def gradient_array(name, value, shape, dtype=None):
-    """Return `value`, the gradient of outputs of `shape` (None: any size), in `dtype` or its own."""
+    """Return `value`, a gradient by outputs of `shape` (None: any size), in `dtype` or its own."""
     array = value if is_plain(value) else numeric_array(name, value)
     if array.ndim != len(shape) or any(
         wanted is not None and size != wanted for size, wanted in zip(array.shape, shape)

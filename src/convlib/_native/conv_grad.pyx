@@ -18,6 +18,7 @@ from .geometry cimport input_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport n_lanes, product, product_lanes
 from .scratch cimport aligned, cut
+from .stencil cimport repeat
 from .types cimport intp_t, real
 
 # Columns of `axes`, after those of band.pxd.
@@ -146,21 +147,21 @@ cdef void sum_part(
         real** out_rows = <real**> cut(&room, n_rows * sizeof(intp_t))
         intp_t* offsets = <intp_t*> cut(&room, sizes.pixels * sizeof(intp_t))
         real* zeros = <real*> cut(&room, 2 * lanes * sizeof(real))
-        real* band = <real*> cut(&room, sizes.n_images * sizes.band * sizeof(real))
+        real* band = <real*> cut(&room, (sizes.n_images * sizes.band + lanes) * sizeof(real))
         real* plain = <real*> cut(&room, sizes.plain * sizeof(real))
         real* panels = <real*> room
         const real* weights
 
     last = min(last, width)
     memset(zeros, 0, 2 * lanes * sizeof(real))
-    fill_rows(axes, sizes.pitch, n_channels, sizes.out_block * sizes.panel if sizes.lanewise else 1,
-              band, rows)
+    fill_rows(axes, sizes.pitch, n_channels, repeated_width(sizes) if sizes.lanewise else 1,
+              band + (first % sizes.group_out if sizes.lanewise else 0), rows)
     fill_out_rows(axes, n_channels, sizes.group_in, sums.shape[2],
                   &sums[part, channel, group * width], out_rows)
     for block in range(begin, end):
         run = run_of(block, grads, sizes, axes)
         if sizes.lanewise:
-            fill_repeated_bands(images, &run, geometry, axes, sizes, padding_mode, first,
+            fill_repeated_bands(mk, images, &run, geometry, axes, sizes, padding_mode, first,
                                 min(last, n_columns), plain, band)
             fill_offsets(&run, axes, sizes, offsets)
         elif sizes.band:
@@ -300,50 +301,56 @@ cdef inline void fill_bands(
                   channel, n_channels, sizes.pitch, band + i * sizes.band)
 
 
+cdef inline intp_t repeated_width(sizes_t sizes) noexcept nogil:
+    """Return the values of a pixel for one channel of each group, repeated for its outputs.
+
+    They begin with the first output of a group, perhaps before that of the task.
+    """
+    return sizes.out_block * sizes.panel + (2 * sizes.group_out if sizes.plain else 0)
+
+
 cdef inline void fill_repeated_bands(
-    const real[:, :, :, :, :] images, const run_t* run, const intp_t[:, ::1] geometry,
-    const intp_t[:, ::1] axes, sizes_t sizes, int padding_mode, intp_t first, intp_t last,
-    real* plain, real* band,
+    const microkernels* mk, const real[:, :, :, :, :] images, const run_t* run,
+    const intp_t[:, ::1] geometry, const intp_t[:, ::1] axes, sizes_t sizes, int padding_mode,
+    intp_t first, intp_t last, real* plain, real* band,
 ) noexcept nogil:
     """Copy what outputs `first` to `last` of a block see: each the channels of its group."""
     cdef:
         sizes_t source = sizes
         intp_t group = first // sizes.group_out
-        intp_t n_channels = (ceil_div(last, sizes.group_out) - group) * sizes.group_in
-        intp_t channel = group * sizes.group_in
+        intp_t n_groups = ceil_div(last, sizes.group_out) - group
+        intp_t n_channels = n_groups * sizes.group_in
         intp_t n_pixels = axes[0, COUNT] * axes[1, COUNT] * axes[2, COUNT]
         intp_t image, pixel
         run_t one = run[0]
 
     if sizes.plain == 0:    # one channel for one output
-        fill_bands(images, run, geometry, axes, sizes, padding_mode, channel, n_channels, band)
+        fill_bands(images, run, geometry, axes, sizes, padding_mode, first, last - first, band)
         return
     source.pitch = n_channels
     one.n_images = 1
     for image in range(run.n_images):
         one.image = run.image + image
-        fill_bands(images, &one, geometry, axes, source, padding_mode, channel, n_channels, plain)
+        fill_bands(images, &one, geometry, axes, source, padding_mode, group * sizes.group_in,
+                   n_channels, plain)
         for pixel in range(n_pixels):
-            repeat_channels(sizes, first, last, group, plain + pixel * n_channels,
+            repeat_channels(mk, sizes, n_groups, plain + pixel * n_channels,
+                            plain + n_pixels * n_channels,
                             band + image * sizes.band + pixel * sizes.pitch)
 
 
 cdef inline void repeat_channels(
-    sizes_t sizes, intp_t first, intp_t last, intp_t group, const real* pixel, real* repeated,
+    const microkernels* mk, sizes_t sizes, intp_t n_groups, const real* pixel, real* line,
+    real* repeated,
 ) noexcept nogil:
     """Write the channels of a pixel: all first channels of groups, all second ones and so on."""
-    cdef:
-        intp_t end, c, i, j
+    cdef intp_t c, i
     for c in range(sizes.group_in):
-        i = first
-        j = c
-        while i < last:
-            end = min(last, (group + 1 + j // sizes.group_in) * sizes.group_out)
-            while i < end:
-                repeated[i - first] = pixel[j]
-                i += 1
-            j += sizes.group_in
-        repeated += sizes.out_block * sizes.panel
+        if sizes.group_in > 1:
+            for i in range(n_groups):
+                line[i] = pixel[i * sizes.group_in + c]
+        repeat(mk, 1, n_groups, sizes.group_out, line if sizes.group_in > 1 else pixel, repeated)
+        repeated += repeated_width(sizes)
 
 
 cdef inline void fill_offsets(
@@ -392,7 +399,7 @@ cdef inline void pack(
     """Copy columns `begin` to `end` of a group into panels; those beyond the group are zero."""
     cdef:
         intp_t n = 0
-        intp_t image, i, j, k, c, first, length, full
+        intp_t image, i, j, c, first, length, full, _
         intp_t pixel_stride = grads.strides[3]
         intp_t channel_stride = grads.strides[4]
         const char* pixel
@@ -401,7 +408,7 @@ cdef inline void pack(
         for i in range(run.begin[0], run.begin[0] + run.size[0]):
             for j in range(run.begin[1], run.begin[1] + run.size[1]):
                 pixel = <const char*> &grads[image, i, j, run.begin[2], first_out]
-                for k in range(run.size[2]):
+                for _ in range(run.size[2]):
                     first = begin
                     while first < end:
                         length = min(width, end - first)

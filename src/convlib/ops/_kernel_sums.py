@@ -28,7 +28,7 @@ BLOCK_PIXELS = (256, 128, 64, 32, 16, 8, 4, 2, 1)    # of a block, at most
 BAND_BYTES = 256 * 1024     # under a block
 PANEL_BYTES = 256 * 1024    # of the gradients of a block
 FEW_CHANNELS = 16           # of a band; with fewer, gradients are read too often
-TASK_MACS = 16e6            # about 200 us
+TASK_MACS = 4e6             # about 80 us
 MOST_TASKS = 64             # beyond these, sums in parts are not worth their memory
 LEAST_TASKS = 16
 SUM_BYTES = 8 * 2**20       # of all parts
@@ -105,30 +105,31 @@ def lay_out(problem, n_images, tier):
     panel_bytes = prod(block) * panel * problem.itemsize
     out_block = kept // least if is_lanewise else max(1, PANEL_BYTES // panel_bytes)
     out_block = even(n_panels, min(out_block, n_panels))
-    n_in = n_products * -(-group_in // in_block)
-    while n_in * -(-n_panels // out_block) < LEAST_TASKS and out_block > 1:
-        out_block = -(-out_block // 2)
-    n_tasks = n_in * -(-n_panels // out_block)
     n_columns = n_products * padded(problem.out_channels // n_products, problem.dtype)
-    n_parts = parts(problem, n_images, block, n_tasks, n_columns)
+    n_in = n_products * -(-group_in // in_block)
+    n_parts = parts(problem, n_images, block, n_in * -(-n_panels // out_block), n_columns)
+    while n_parts * n_in * -(-n_panels // out_block) < LEAST_TASKS and out_block > 1:
+        out_block = -(-out_block // 2)
+    n_tasks = n_parts * n_in * -(-n_panels // out_block)
 
     pitch, plain = apart(in_block, problem.itemsize), 0
     if is_lanewise:
-        pitch = apart(in_block * out_block * panel, problem.itemsize)
-        if group_in * group_out > 1:
-            plain = n_pixels // block[0] * group_in * (out_block * panel // group_out + 2)
+        repeats = 2 * group_out if group_in * group_out > 1 else 0
+        pitch = in_block * (out_block * panel + repeats) + width // 2
+        if repeats:
+            plain = (n_pixels // block[0] + 1) * group_in * (out_block * panel // group_out + 2)
     band = 0 if in_place else n_pixels // block[0] * pitch
     n_rows, address = prod(problem.kernel_size) * in_block, np.dtype(np.intp).itemsize
     pieces = (
         n_rows * address, n_rows * address, prod(block) * address, 2 * width * problem.itemsize,
-        block[0] * band * problem.itemsize, plain * problem.itemsize)
+        (block[0] * band + width) * problem.itemsize, plain * problem.itemsize)
     products = n_images * problem.n_macs // problem.out_channels * (n_columns // width)
     return Layout(
         geometry=problem.geometry(WHOLE),
         axes=np.array([(*axis, n) for axis, n in zip(axes, problem.kernel_size)], dtype=np.intp),
         n_images=block[0], in_block=in_block, out_block=out_block, panel=panel, pitch=pitch,
         band=band, plain=plain, pixels=prod(block), is_lanewise=is_lanewise, n_columns=n_columns,
-        n_parts=n_parts, n_tasks=n_tasks * n_parts,
+        n_parts=n_parts, n_tasks=n_tasks,
         scratch=(scratch_bytes(*pieces), scratch_bytes(*pieces, panel_bytes * out_block)),
         seconds=CALL_SECONDS + VECTOR_SECONDS * products,
     )
