@@ -1,5 +1,7 @@
-"""The transposed convolution as the scatter that it is, in float64; nothing is shared with the
-library."""
+"""The transposed convolution as the scatter that it is, in float64.
+
+Nothing is shared with the library.
+"""
 
 import itertools
 

@@ -34,6 +34,7 @@ CONV, PACK, SWAP = (by_dtype(getattr(conv_transpose, name)) for name in ("conv",
 
 IN_PLACE_CELLS = 256      # of a task, where pixels stay where they are
 BAND_BYTES = 2**28        # of a single window; larger ones are left to `conv`
+ROW_SECONDS = 2e-9        # of a product of few channels, to begin and end
 COPY_SECONDS = 2.5e-10    # a byte, of phases that are computed aside
 ASIDE_BYTES = 8 * 2**20   # of them at once, or one image
 IN_STEPS = {"winograd", "winograd2"}    # may write outputs that lie apart
@@ -169,6 +170,12 @@ def product_work(problem):
             "pack": values * problem.itemsize}
 
 
+def n_rows(problem):
+    """Return how often the product begins a row of outputs for one image."""
+    panels_of_group = -(-problem.group_out // (2 * lanes(problem.dtype)))
+    return prod(problem.output_size) * problem.groups * panels_of_group
+
+
 def lay_out(problem):
     """Return the `Cells`."""
     windows = cells_problem(problem)
@@ -213,7 +220,7 @@ class Product:
         self.problem = problem
         self.cells = lay_out(problem)
         self.work = product_work(problem)
-        self.seconds = predict("igemm", self.work)
+        self.seconds = predict("igemm", self.work) + ROW_SECONDS * n_rows(problem)
 
     def run(self, images, kernel, bias, out, n_threads):
         """Write the outputs to `out`."""
