@@ -1,12 +1,12 @@
 """Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
-Operators on arrays are here, the arithmetic of their shapes in `convlib.shapes`. Estimators
-load scikit-learn when they are first asked for.
+Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
+`convlib.shapes`. Estimators load scikit-learn when they are first asked for.
 """
 
 from importlib import import_module
 
-from convlib import shapes
+from convlib import grad, shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
@@ -32,6 +32,7 @@ __all__ = [
     "explain_conv",
     "factorize_kernel",
     "global_pool",
+    "grad",
     "im2col",
     "lp_pool",
     "max_pool",
