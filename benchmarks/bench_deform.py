@@ -84,9 +84,8 @@ def own_functions(layer, arrays, n_threads):
     def backward():
         grad.deform_conv_images(flow, images.shape[1:3], kernel, offsets, mask, **form)
         grad.deform_conv_kernel(flow, images, 3, offsets, mask, **form)
-        grad.deform_conv_offsets(flow, images, kernel, offsets, mask, **form)
-        if mask is not None:
-            grad.deform_conv_mask(flow, images, kernel, offsets, **form)
+        grad.deform_conv_offsets(flow, images, kernel, offsets, mask,
+                                 return_mask=mask is not None, **form)
 
     return {
         "forward": lambda: cl.deform_conv(images, kernel, offsets, mask, **form),

@@ -160,6 +160,16 @@ def test_layouts_and_blocks_do_not_change_bits(case, monkeypatch):
             assert all(same_bits(found[name], whole[name]) for name in whole)
 
 
+def test_offsets_and_mask_together():
+    arrays, form, flow, *_ = solved("offset groups")
+    images, kernel, offsets, _ = arrays
+    both = grad.deform_conv_offsets(flow, *arrays, return_mask=True, **form)
+    assert same_bits(both[0], grad.deform_conv_offsets(flow, *arrays, **form))
+    assert same_bits(both[1], grad.deform_conv_mask(flow, images, kernel, offsets, **form))
+    with pytest.raises(TypeError, match="return_mask must be True or False"):
+        grad.deform_conv_offsets(flow, *arrays, return_mask=1, **form)
+
+
 def test_bias():
     flow = sample((3, 4, 5, 7))
     expected = flow.sum((0, 1, 2))

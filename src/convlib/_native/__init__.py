@@ -19,6 +19,8 @@ geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied
 tile.pxd        tiles on a lattice of the whole image, and what they need of it
 border.pxd      which pixel stands outside the image; copies rows with their padding
+deform          feeder: sampled columns are the rows; deform_grad their gradients
+points.pxd      the points where taps of these look
 contrast        inner products with windows that are normalised
 patches         im2col and its adjoint
 pool            windows: maximum, mean, norm; pool_values.pxd what they do to values

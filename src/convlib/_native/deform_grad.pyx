@@ -92,8 +92,9 @@ def at_points(
         mode = flush_denormals()
         for task in prange(grad.shape[0] * n_blocks, schedule="dynamic"):
             differentiate_points(
-                mk, images, grad, panels, units, unit_channels, offsets, mask, grad_offsets, grad_mask, geometry,
-                taps, block, run, step, task // n_blocks, task % n_blocks * block,
+                mk, images, grad, panels, units, unit_channels, offsets, mask, grad_offsets,
+                grad_mask, geometry, taps, block, run, step, task // n_blocks,
+                task % n_blocks * block,
                 min((task % n_blocks + 1) * block, n_pixels), aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
 
@@ -124,8 +125,8 @@ def images(
         mode = flush_denormals()
         for task in prange(grad.shape[0] * units.shape[0], schedule="dynamic"):
             scatter_channels(
-                mk, grad, panels, units, unit_channels, offsets, mask, grad_images, geometry, taps, n_channels,
-                block, run, step, task // units.shape[0], task % units.shape[0],
+                mk, grad, panels, units, unit_channels, offsets, mask, grad_images, geometry, taps,
+                n_channels, block, run, step, task // units.shape[0], task % units.shape[0],
                 aligned(&scratch[thread_id(), 0]))
         restore_denormals(mode)
 
@@ -199,9 +200,9 @@ cdef void differentiate_points(
         intp_t n_taps = n_points // groups
         intp_t width = grad.shape[2]
         intp_t pixel = begin
-        intp_t length, i, group, point
+        intp_t length, together, i, group, point
         points_t points = cut_points[real](&room, n_points, n_points, run, step, NULL)
-        real* sums = <real*> cut(&room, 4 * n_taps * sizeof(real))
+        real* sums = <real*> cut(&room, 4 * step * sizeof(real))
         real* outside = <real*> cut(&room, channels * sizeof(real))
         real* columns = <real*> cut(&room, block * n_taps * channels * sizeof(real))
         sampled_image source = sampled(
@@ -216,17 +217,20 @@ cdef void differentiate_points(
         length = run_length(&points, pixel, end, width)
         locate_run(mk, &points, &source, geometry, pixel, length, width, &offsets[image, 0, 0],
                    <const real*> NULL, True)
-        for i in range(length):
+        # Points of one offset group stand one after the other, and so do their columns.
+        together = length if groups == 1 else 1
+        for i in range(length // together):
             for group in range(groups):
                 point = group * n_taps
-                corner_products(mk, &points, i * n_points + point, n_taps, group * group_size,
-                                group_size, columns + group * group_size, channels, sums)
-                finish_points(&points, i * n_points + point, n_taps, sums,
+                corner_products(mk, &points, i * n_points + point, together * n_taps,
+                                group * group_size, group_size, columns + group * group_size,
+                                channels, sums)
+                finish_points(&points, i * n_points + point, together * n_taps, sums,
                               &mask[image, pixel + i, point] if mask.shape[0] else NULL,
                               &grad_offsets[image, pixel + i, 2 * point]
                               if grad_offsets.shape[0] else NULL,
                               &grad_mask[image, pixel + i, point] if grad_mask.shape[0] else NULL)
-            columns += n_taps * channels
+            columns += together * n_taps * channels
         pixel += length
 
 
@@ -269,7 +273,8 @@ cdef inline real mixed(real fraction, real first, real second) noexcept nogil:
 cdef void scatter_channels(
     const microkernels* mk, const real[:, :, :, ::1] grad, const real[:, ::1] panels,
     const intp_t[:, :, ::1] units, intp_t unit_channels, const real[:, :, ::1] offsets,
-    const real[:, :, ::1] mask, real[:, :, :, ::1] grad_images, const intp_t[:, ::1] geometry, const intp_t[::1] taps,
+    const real[:, :, ::1] mask, real[:, :, :, ::1] grad_images,
+    const intp_t[:, ::1] geometry, const intp_t[::1] taps,
     intp_t n_channels, intp_t block, intp_t run, intp_t step, intp_t image, intp_t part, char* room,
 ) noexcept nogil:
     """Write a block of channels of the gradient of one image."""
@@ -283,7 +288,7 @@ cdef void scatter_channels(
         intp_t n_groups = (last - 1) // group_size + 1 - first_group
         intp_t width = grad.shape[2]
         intp_t n_pixels = grad.shape[1] * width
-        intp_t pixel, begin, end, length, i, group, low, high
+        intp_t pixel, begin, end, length, together, i, group, low, high
         points_t points = cut_points[real](
             &room, offsets.shape[2] // 2, n_groups * n_taps, run, step, NULL)
         real* outside = <real*> cut(&room, channels * sizeof(real))
@@ -310,13 +315,14 @@ cdef void scatter_channels(
             length = run_length(&points, pixel, end, width)
             locate_run(mk, &points, &target, geometry, pixel, length, width, &offsets[image, 0, 0],
                        &mask[image, 0, 0] if mask.shape[0] else NULL, False)
-            for i in range(length):
+            together = length if n_groups == 1 else 1
+            for i in range(length // together):
                 for group in range(n_groups):
                     low = max(first, (first_group + group) * group_size)
                     high = min(last, (first_group + group + 1) * group_size)
-                    scatter(mk, &points, (i * n_groups + group) * n_taps, n_taps, low, high - low,
-                            column + low - first, n_channels)
-                column += n_taps * n_channels
+                    scatter(mk, &points, (i * n_groups + group) * n_taps, together * n_taps, low,
+                            high - low, column + low - first, n_channels)
+                column += together * n_taps * n_channels
             pixel += length
         begin = end
 
@@ -329,7 +335,8 @@ cdef inline void grad_of_columns(
     """Write the gradients of the columns of a block of channels, for some outputs."""
     cdef:
         intp_t lanes = n_lanes[real](mk, NULL)
-        intp_t depth = (panels.shape[1] // lanes_padded(units[0, 0, N_TAPS] * unit_channels, lanes)) - 1
+        intp_t width = lanes_padded(units[0, 0, N_TAPS] * unit_channels, lanes)
+        intp_t depth = panels.shape[1] // width - 1
         intp_t* places = <intp_t*> cut(&room, depth * sizeof(intp_t))
         const real** rows = <const real**> cut(&room, (end - begin) * sizeof(intp_t))
         real** out_rows = <real**> cut(&room, (end - begin) * sizeof(intp_t))

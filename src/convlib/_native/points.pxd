@@ -122,8 +122,8 @@ cdef inline void choose(
     const points_t* points, intp_t length, intp_t size, const real* values, real* chosen,
 ) noexcept nogil:
     """Copy the values of the chosen points, `size` for each, of a run of outputs."""
-    cdef intp_t i, j
-    for i in range(length):
+    cdef intp_t _, j
+    for _ in range(length):
         for j in range(points.n * size):
             chosen[j] = values[j]
         chosen += points.n * size

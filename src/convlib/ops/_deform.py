@@ -16,7 +16,6 @@ from convlib._terms import (
     STREAM_BYTES,
     by_dtype,
     even,
-    lanes,
     padded,
     scratch_bytes,
 )
@@ -236,7 +235,7 @@ def grad_scratch(problem, form, n_channels):
     """Return the bytes for one thread that makes columns of some channels."""
     conv = problem.conv
     return scratch_bytes(
-        *points_bytes(form.step, conv.itemsize), 4 * problem.n_taps * conv.itemsize,
+        *points_bytes(form.step, conv.itemsize), 4 * form.step * conv.itemsize,
         conv.in_channels * conv.itemsize,
         form.block * problem.n_taps * n_channels * conv.itemsize, conv.group_out * ADDRESS,
         form.block * ADDRESS, form.block * ADDRESS, panels.spare_size(conv.dtype) * conv.itemsize)

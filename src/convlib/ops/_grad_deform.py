@@ -150,7 +150,7 @@ default=None
 
 def deform_conv_offsets(
     grad_output, images, kernel, offsets, mask=None, *, stride=1, padding=0, dilation=1, groups=1,
-    n_threads=None,
+    return_mask=False, n_threads=None,
 ):
     """Compute the gradient of `deform_conv` by its offsets.
 
@@ -174,6 +174,8 @@ default=None
         As in `deform_conv`.
     stride, padding, dilation, groups
         As in `deform_conv`.
+    return_mask : bool, default=False
+        Whether to return the gradient by the mask too, which takes hardly more time.
     n_threads : int, default=None
         OpenMP threads, as in `deform_conv_images`.
 
@@ -181,6 +183,8 @@ default=None
     -------
     out : ndarray of shape (n_images, out_h, out_w, offset_groups * kernel_h * kernel_w * 2)
         The gradient.
+    mask : ndarray of shape (n_images, out_h, out_w, offset_groups * kernel_h * kernel_w)
+        What `deform_conv_mask` returns. Only with `return_mask`.
 
     Raises
     ------
@@ -204,15 +208,19 @@ default=None
     ...                          offsets)[0, 0, :, 1]
     array([ 2.,  2.,  3., -7.])
     """
+    return_mask = check.flag("return_mask", return_mask)
     images = check.images_array("images", images, 2)
     problem, grads, kernel, offsets, mask = _with_kernel(
         grad_output, images, kernel, offsets, mask, (stride, padding, dilation, groups))
     n_threads = check.threads(n_threads)
-    out = check.output_array(None, offsets.shape, images.dtype)
+    out, of_mask = check.output_array(None, offsets.shape, images.dtype), None
+    if return_mask:
+        shape = (*offsets.shape[:3], problem.n_points)
+        of_mask = check.output_array(None, shape, images.dtype)
     if out.size:
         _deform.grad_at_points(
-            problem, grads, images, kernel, offsets, mask, out, None, n_threads)
-    return out
+            problem, grads, images, kernel, offsets, mask, out, of_mask, n_threads)
+    return (out, of_mask) if return_mask else out
 
 
 def deform_conv_mask(
