@@ -6,7 +6,7 @@ load scikit-learn when they are first asked for.
 
 from importlib import import_module
 
-from convlib import shapes
+from convlib import grad, shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
@@ -18,7 +18,8 @@ from convlib.ops.separable import (
     separable_conv,
     spatially_separable_conv,
 )
-from convlib.ops.shuffle import channel_shuffle
+from convlib.ops.shuffle import channel_shuffle, shuffle_kernel
+from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
@@ -36,6 +37,7 @@ __all__ = [
     "explain_conv",
     "factorize_kernel",
     "global_pool",
+    "grad",
     "im2col",
     "lp_pool",
     "max_pool",
@@ -44,7 +46,9 @@ __all__ = [
     "separable_conv",
     "shapes",
     "show_config",
+    "shuffle_kernel",
     "spatially_separable_conv",
+    "upsample",
 ]
 
 

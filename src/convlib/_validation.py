@@ -461,6 +461,12 @@ def dividing_groups(channels, groups):
     return groups
 
 
+def factors_divide(name, size, factor):
+    """Refuse images whose size is not a multiple of the factor along each axis."""
+    if any(n % times for n, times in zip(size, factor)):
+        raise ValueError(f"{name} must have a size that factor={factor} divides; got {size}")
+
+
 def column_channels(columns, output_size, n_taps):
     """Return the channels of the images whose patches are `columns`."""
     if columns.shape[1:-1] != output_size or columns.shape[-1] % n_taps:

@@ -23,6 +23,7 @@ pool            windows: maximum, mean, norm; pool_values.pxd what they do to va
 separable       stencils and products in steps, what is between them stays in cache
 pool_indices    maxima with their places, and the way back
 global_pool     statistics of whole images, in as many calls as one likes
+upsample        weighted sums along each axis, and their adjoint
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks
 omp.pxd         OpenMP and subnormal numbers; types.pxd the names of C types
