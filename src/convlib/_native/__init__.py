@@ -13,6 +13,7 @@ conv_stencil    feeder: small groups of channels, taps by address
 conv_fft        feeder: spectra of tiles are the rows, weights have spectra too
 conv_fft_pixels the same for few channels, without a product of rows
 conv_direct     plain loops, any problem
+depthwise_kernel  gradient of a depthwise convolution for its kernel
 geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied
 tile.pxd        tiles on a lattice of the whole image, and what they need of it

@@ -68,11 +68,25 @@ cdef void write_rows(
         intp_t width = out.shape[3] // channels
         bint is_first
         const real* source
+        const real* copied = NULL
 
     for number in range(first, last):
         row = number % out.shape[2]
         plane = number // out.shape[2] % out.shape[1]
         image = number // (out.shape[2] * out.shape[1])
+        i = z.starts[plane]
+        j = y.starts[row]
+        source = &images[image, z.indices[i], y.indices[j], 0]
+        if z.starts[plane + 1] == i + 1 and y.starts[row + 1] == j + 1 \
+                and z_weights[i] == 1 and y_weights[j] == 1:
+            if source == copied:  # the row before, once more
+                memcpy(&out[image, plane, row, 0], &out[image, plane, row, 0] - out.shape[3],
+                       out.shape[3] * sizeof(real))
+            else:
+                write_row(width, channels, source, x, x_weights, &out[image, plane, row, 0])
+            copied = source
+            continue
+        copied = NULL
         is_first = True
         for i in range(z.starts[plane], z.starts[plane + 1]):
             for j in range(y.starts[row], y.starts[row + 1]):

@@ -99,9 +99,9 @@ def shuffle_kernel(kernel, groups):
     >>> import convlib as cl
     >>> images, kernel = np.arange(6.0).reshape(1, 1, 6), np.arange(6.0).reshape(1, 6, 1)
     >>> cl.conv(cl.channel_shuffle(images, 2), kernel)
-    array([[[49.]]])
+    array([[[50.]]])
     >>> cl.conv(images, cl.shuffle_kernel(kernel, 2))
-    array([[[49.]]])
+    array([[[50.]]])
     """
     kernel = check.kernel_array("kernel", kernel)
     *size, channels, n_out = kernel.shape
