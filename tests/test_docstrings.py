@@ -138,7 +138,7 @@ def test_reference_lists_the_public_names():
     assert listed == names - {"grad", "shapes"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.rst")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.rst")), ids=lambda path: path.name)
 def test_examples_of_the_guide_run(path):
     assert_examples_pass(doctest.DocTestParser().get_doctest(
         path.read_text(), {}, path.name, str(path), 0
