@@ -9,7 +9,7 @@ import numpy as np
 import convlib as cl
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 def stripes_and_rings(size):
