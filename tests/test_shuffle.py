@@ -93,3 +93,36 @@ def test_wrong_out():
         assert not out.any()
     with pytest.raises(ValueError, match="out must not share memory"):
         cl.channel_shuffle(images, 2, out=images)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("groups", [1, 2, 3, 4, 6, 12])
+def test_shuffle_folded_into_a_dense_kernel(rank, groups):
+    images, kernel = sample((2, *[5, 4, 3][:rank], 12)), sample((*(2,) * rank, 12, 7), 1)
+    expected = cl.conv(cl.channel_shuffle(images, groups), kernel)
+    np.testing.assert_allclose(cl.conv(images, cl.shuffle_kernel(kernel, groups)), expected,
+                               rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_shuffle_moved_behind_a_depthwise_kernel(multiplier):
+    images, kernel = sample((2, 5, 4, 12)), sample((3, 3, 12, multiplier), 1)
+    expected = cl.depthwise_conv(cl.channel_shuffle(images, 3), kernel)
+    out = cl.depthwise_conv(images, cl.shuffle_kernel(kernel, 3))
+    order = dealt(np.arange(12)[np.newaxis], 3)[0]
+    out = out.reshape(*out.shape[:-1], 12, multiplier)[..., order, :].reshape(out.shape)
+    assert same_bits(out, expected)
+
+
+def test_shuffled_kernel_refuses_groups():
+    with pytest.raises(ValueError, match="groups must be an int that divides the 6 channels"):
+        cl.shuffle_kernel(np.ones((1, 6, 2)), 4)
+    with pytest.raises(ValueError, match="kernel must be an array"):
+        cl.shuffle_kernel(np.ones((6, 2)), 2)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 4, 6, 12])
+def test_gradient_is_the_shuffle_taken_back(groups):
+    images = sample((2, 3, 12))
+    assert same_bits(cl.grad.channel_shuffle_images(cl.channel_shuffle(images, groups), groups),
+                     images)

@@ -19,8 +19,9 @@ from convlib.ops.separable import (
     separable_conv,
     spatially_separable_conv,
 )
-from convlib.ops.shuffle import channel_shuffle
+from convlib.ops.shuffle import channel_shuffle, shuffle_kernel
 from convlib.ops.transpose import conv_transpose
+from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
@@ -50,7 +51,9 @@ __all__ = [
     "separable_conv",
     "shapes",
     "show_config",
+    "shuffle_kernel",
     "spatially_separable_conv",
+    "upsample",
 ]
 
 

@@ -536,6 +536,19 @@ def dividing_groups(channels, groups):
     return groups
 
 
+def result_shape(name, array, shape, n_images=None):
+    """Refuse gradients that have not the shape of the result they belong to."""
+    n_images = len(array) if n_images is None else n_images
+    if array.shape != (n_images, *shape):
+        raise ValueError(_refusal(name, f"an array of shape {(n_images, *shape)}", array))
+
+
+def factors_divide(name, size, factor):
+    """Refuse images whose size is not a multiple of the factor along each axis."""
+    if any(n % times for n, times in zip(size, factor)):
+        raise ValueError(f"{name} must have a size that factor={factor} divides; got {size}")
+
+
 def column_channels(columns, output_size, n_taps):
     """Return the channels of the images whose patches are `columns`."""
     if columns.shape[1:-1] != output_size or columns.shape[-1] % n_taps:

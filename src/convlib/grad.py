@@ -18,6 +18,11 @@ from convlib.ops._grad_deform import (
     deform_conv_mask,
     deform_conv_offsets,
 )
+from convlib.ops._grad_depthwise import (
+    depthwise_conv_bias,
+    depthwise_conv_images,
+    depthwise_conv_kernel,
+)
 from convlib.ops._grad_images import conv_images, conv_transpose_images
 from convlib.ops._grad_pool import (
     average_pool_images,
@@ -27,6 +32,7 @@ from convlib.ops._grad_pool import (
     max_unpool_pooled,
 )
 from convlib.ops._grad_shuffle import channel_shuffle_images
+from convlib.ops._grad_upsample import upsample_images
 
 __all__ = [
     "activation_inputs",
@@ -43,8 +49,12 @@ __all__ = [
     "deform_conv_kernel",
     "deform_conv_mask",
     "deform_conv_offsets",
+    "depthwise_conv_bias",
+    "depthwise_conv_images",
+    "depthwise_conv_kernel",
     "global_pool_images",
     "lp_pool_images",
     "max_pool_images",
     "max_unpool_pooled",
+    "upsample_images",
 ]

@@ -15,6 +15,7 @@ conv_fft_pixels the same for few channels, without a product of rows
 conv_transpose  feeder: pixels that a phase of outputs sees are the rows
 conv_direct     plain loops, any problem
 conv_grad       feeder: taps and channels are the rows, gradients the weights, pixels are summed
+depthwise_kernel  gradient of a depthwise convolution for its kernel
 geometry.pxd    what these are told of each axis
 band.pxd        the padded input under a block of outputs, copied
 tile.pxd        tiles on a lattice of the whole image, and what they need of it
@@ -29,6 +30,7 @@ pool_indices    maxima with their places, and the way back
 pool_grad       gradients of pooling
 activation_grad gradients through activations
 global_pool     statistics of whole images, in as many calls as one likes
+upsample        weighted sums along each axis, and their adjoint
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks
 omp.pxd         OpenMP and subnormal numbers; types.pxd the names of C types

@@ -11,7 +11,7 @@ __all__ = ["conv_images", "conv_transpose_images"]
 
 
 def conv_images(
-    grad_output, kernel, image_shape, *, stride=1, padding=0, padding_mode="constant", dilation=1,
+    grad_output, kernel, image_size, *, stride=1, padding=0, padding_mode="constant", dilation=1,
     groups=1, n_threads=None, out=None,
 ):
     """Compute the gradient of `conv` by its images.
@@ -27,18 +27,18 @@ def conv_images(
         float64.
     kernel : array-like of shape (kernel_h, kernel_w, in_channels // groups, out_channels)
         The kernel of the convolution.
-    image_shape : tuple of int
-        Shape of one image, (*size, in_channels); with a stride, `grad_output` does not tell it.
+    image_size : int or tuple of int
+        Height and width of the images; with a stride, `grad_output` does not tell them.
     stride, padding, padding_mode, dilation, groups
         As in `conv`.
     n_threads : int, default=None
         OpenMP threads, as in `conv`.
-    out : ndarray of shape (n_images, *image_shape), default=None
+    out : ndarray of shape (n_images, *image_size, in_channels), default=None
         Where to write: C-contiguous, of the result's dtype, apart from the other arguments.
 
     Returns
     -------
-    out : ndarray of shape (n_images, *image_shape)
+    out : ndarray of shape (n_images, *image_size, in_channels)
         The gradient.
 
     Raises
@@ -57,24 +57,25 @@ def conv_images(
     --------
     >>> import numpy as np
     >>> from convlib import grad
-    >>> grad.conv_images(np.ones((1, 3, 1)), np.ones((2, 1, 1)), (4, 1))[0, :, 0]
+    >>> grad.conv_images(np.ones((1, 3, 1)), np.ones((2, 1, 1)), 4)[0, :, 0]
     array([1., 2., 2., 1.])
     """
     kernel = check.kernel_array("kernel", kernel)
     rank = kernel.ndim - 2
     grads = check.images_array("grad_output", grad_output, rank)
-    *size, in_channels = check.image_shape("image_shape", image_shape, rank)
+    size = check.axis_ints("image_size", image_size, rank, 1)
     groups = check.integer("groups", groups, 1)
+    in_channels = groups * kernel.shape[-2]
     check.groups_fit(in_channels, kernel.shape[-2], kernel.shape[-1], groups)
     mode = check.choice("padding_mode", padding_mode, check.PADDING_MODES)
     window = {"stride": stride, "padding": padding, "dilation": dilation}
-    outputs = output_size(tuple(size), kernel.shape[:-2], **window)
+    outputs = output_size(size, kernel.shape[:-2], **window)
     check.same_shape("grad_output", grads, (len(grads), *outputs, kernel.shape[-1]))
-    pads = padding_pairs(tuple(size), kernel.shape[:-2], **window)
+    pads = padding_pairs(size, kernel.shape[:-2], **window)
     form = {"stride": stride, "dilation": dilation, "groups": groups, "n_threads": n_threads}
     if mode == "constant" or not any(map(any, pads)):
         return conv_transpose(
-            grads, kernel, padding=pads, output_shape=tuple(size), out=out, **form)
+            grads, kernel, padding=pads, output_shape=size, out=out, **form)
     shape = (len(grads), *size, in_channels)
     out = check.output_array(out, shape, grads.dtype, grads, kernel)
     padded_size = [before + n + after for n, (before, after) in zip(size, pads)]

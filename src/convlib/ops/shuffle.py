@@ -2,7 +2,7 @@
 
 from convlib import _validation as check
 
-__all__ = ["channel_shuffle"]
+__all__ = ["channel_shuffle", "shuffle_kernel"]
 
 
 def channel_shuffle(images, groups, *, out=None):
@@ -36,6 +36,7 @@ def channel_shuffle(images, groups, *, out=None):
 
     See Also
     --------
+    shuffle_kernel : Leave the channels where they are, and change the next kernel.
     conv : Group convolution, by its argument `groups`.
 
     References
@@ -57,3 +58,53 @@ def channel_shuffle(images, groups, *, out=None):
     source = images.reshape(*places, groups, channels // groups)
     out.reshape(*places, channels // groups, groups)[...] = source.swapaxes(-1, -2)
     return out
+
+
+def shuffle_kernel(kernel, groups):
+    """Return the kernel that sees channels before a shuffle as `kernel` sees them behind it.
+
+    ``conv(channel_shuffle(images, groups), kernel)`` is ``conv(images, shuffled)``, for the
+    kernel of a dense convolution: the shuffle costs nothing. A kernel of `depthwise_conv` is taken
+    too: its outputs, ``multiplier`` for each channel, then come in the order before the shuffle,
+    and the shuffle is left to the layer behind it. A group convolution sees neighbouring
+    channels only, and the shuffle is there to change who they are: it cannot be saved.
+
+    Parameters
+    ----------
+    kernel : array-like of shape (*kernel_size, channels, out_channels)
+        Weights of a convolution that follows a shuffle; for `depthwise_conv`, of shape
+        (*kernel_size, channels, multiplier).
+    groups : int
+        Of the shuffle; divides the channels.
+
+    Returns
+    -------
+    shuffled : ndarray of shape (*kernel_size, channels, out_channels)
+        The same weights, with the channels in another order.
+
+    Raises
+    ------
+    ValueError
+        If `groups` does not divide the channels of the kernel, or its shape is wrong.
+    TypeError
+        If an argument is of the wrong kind.
+
+    See Also
+    --------
+    channel_shuffle : Shuffle the channels of images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> images, kernel = np.arange(6.0).reshape(1, 1, 6), np.arange(6.0).reshape(1, 6, 1)
+    >>> cl.conv(cl.channel_shuffle(images, 2), kernel)
+    array([[[50.]]])
+    >>> cl.conv(images, cl.shuffle_kernel(kernel, 2))
+    array([[[50.]]])
+    """
+    kernel = check.kernel_array("kernel", kernel)
+    *size, channels, n_out = kernel.shape
+    groups = check.dividing_groups(channels, groups)
+    dealt = kernel.reshape(*size, channels // groups, groups, n_out)
+    return dealt.swapaxes(-2, -3).reshape(kernel.shape)

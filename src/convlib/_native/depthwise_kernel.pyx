@@ -1,0 +1,99 @@
+"""The gradient of a depthwise convolution for its kernel: a sum over pixels, lanes over channels.
+
+The rows of outputs are cut into parts by their number alone. Each part has sums of its own, which
+are then added in the order of the parts, so that no bit depends on the threads.
+"""
+from cython.parallel cimport parallel, prange
+from libc.string cimport memset
+
+from .border cimport border_index
+from .geometry cimport DILATION, input_of
+from .omp cimport flush_denormals, restore_denormals, uint64_t
+from .types cimport intp_t, real
+
+
+def kernel_gradient(
+    const real[:, :, :, :, ::1] images,   # (n_images, depth, height, width, channels)
+    const real[:, :, :, :, ::1] grads,    # (n_images, *output size, channels * multiplier)
+    const intp_t[:, ::1] geometry,        # (3, 4): stride, dilation, pad before, first output
+    const intp_t[::1] taps,               # (3,)
+    int padding_mode,
+    real[:, ::1] sums,                    # (n_parts, taps * channels * multiplier)
+    int n_threads,
+):
+    """Write the sums of each part, and their total to the first."""
+    cdef:
+        intp_t n_parts = sums.shape[0]
+        intp_t n_rows = grads.shape[0] * grads.shape[1] * grads.shape[2]
+        intp_t part, i
+        uint64_t mode = 0
+
+    with nogil, parallel(num_threads=n_threads):
+        mode = flush_denormals()
+        for part in prange(n_parts, schedule="dynamic"):
+            add_rows(images, grads, geometry, taps, padding_mode, part * n_rows // n_parts,
+                     (part + 1) * n_rows // n_parts, &sums[part, 0])
+        restore_denormals(mode)
+    with nogil:
+        for part in range(1, n_parts):
+            for i in range(sums.shape[1]):
+                sums[0, i] += sums[part, i]
+
+
+cdef void add_rows(
+    const real[:, :, :, :, ::1] images, const real[:, :, :, :, ::1] grads,
+    const intp_t[:, ::1] geometry, const intp_t[::1] taps, int padding_mode, intp_t first,
+    intp_t last, real* sums,
+) noexcept nogil:
+    """Write the sums over the rows of outputs from `first` to `last`, of all images counted."""
+    cdef:
+        intp_t channels = grads.shape[4]
+        intp_t number, row, plane, image, i, j, y, z
+
+    memset(sums, 0, taps[0] * taps[1] * taps[2] * channels * sizeof(real))
+    for number in range(first, last):
+        row = number % grads.shape[2]
+        plane = number // grads.shape[2] % grads.shape[1]
+        image = number // (grads.shape[2] * grads.shape[1])
+        for i in range(taps[0]):
+            z = border_index(input_of(geometry, 0, plane) + i * geometry[0, DILATION],
+                             images.shape[1], padding_mode)
+            for j in range(taps[1]):
+                y = border_index(input_of(geometry, 1, row) + j * geometry[1, DILATION],
+                                 images.shape[2], padding_mode)
+                if z >= 0 and y >= 0:
+                    add_row(&images[image, z, y, 0, 0], images.shape[3], images.shape[4],
+                            &grads[image, plane, row, 0, 0], grads.shape[3], channels, geometry,
+                            taps[2], padding_mode,
+                            sums + (i * taps[1] + j) * taps[2] * channels)
+
+
+cdef inline void add_row(
+    const real* pixels, intp_t width, intp_t channels, const real* grads, intp_t n_outputs,
+    intp_t out_channels, const intp_t[:, ::1] geometry, intp_t n_taps, int padding_mode,
+    real* sums,
+) noexcept nogil:
+    """Add the products of a row of outputs and a row of pixels, for each tap of a row."""
+    cdef:
+        intp_t times = out_channels // channels
+        intp_t i, k, c, m, x
+        const real* pixel
+        const real* grad
+        real* total
+
+    for i in range(n_outputs):
+        grad = grads + i * out_channels
+        for k in range(n_taps):
+            x = border_index(input_of(geometry, 2, i) + k * geometry[2, DILATION], width,
+                             padding_mode)
+            if x < 0:
+                continue
+            pixel = pixels + x * channels
+            total = sums + k * out_channels
+            if times == 1:
+                for c in range(channels):
+                    total[c] += grad[c] * pixel[c]
+            else:
+                for c in range(channels):
+                    for m in range(times):
+                        total[c * times + m] += grad[c * times + m] * pixel[c]

@@ -1,0 +1,155 @@
+"""Up-sampling by whole factors: nearest neighbours, linear and cubic interpolation."""
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from convlib import _validation as check
+from convlib._native import upsample as native
+from convlib._problem import three
+from convlib._terms import CALL_SECONDS, by_dtype
+from convlib._threads import thread_count
+
+__all__ = ["upsample"]
+
+RESAMPLE = by_dtype(native.resample)
+KINDS = ("nearest", "bilinear", "bicubic")
+TASK_BYTES = 64 * 1024    # of outputs
+WRITTEN_BYTES = 4e9       # bytes a second of one thread
+SHARPNESS = -0.75         # of cubic interpolation, as torch and OpenCV have it
+
+
+def upsample(images, factor, kind="nearest", *, n_threads=None, out=None):
+    """Enlarge images, signals or volumes by a whole factor.
+
+    Pixels are squares, and the outer edges of the large image are those of the small one: output
+    ``i`` lies at ``(i + 0.5) / factor - 0.5``. That is `torch.nn.functional.interpolate` with
+    ``align_corners=False``. The weights repeat with the factor, so there are few of them.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width, channels)
+        Channels last, in any memory order, with 1 to 3 spatial axes. float32 and float64 are
+        kept; float16, bool and integers up to 16 bits become float32, wider integers float64.
+    factor : int or tuple of int
+        Outputs for each pixel, along each axis.
+    kind : {'nearest', 'bilinear', 'bicubic'}, default='nearest'
+        'nearest' repeats pixels. 'bilinear' takes the two nearest along each axis, whatever
+        their number: linear for signals, trilinear for volumes. 'bicubic' takes four, with
+        Keys' kernel and a = -0.75; it may overshoot. Pixels at the border are repeated.
+    n_threads : int, default=None
+        OpenMP threads, as in `conv`.
+    out : ndarray of shape (n_images, factor * height, factor * width, channels), default=None
+        Where to write: C-contiguous, of the result's dtype, apart from `images`.
+
+    Returns
+    -------
+    out : ndarray of shape (n_images, factor * height, factor * width, channels)
+        The large images.
+
+    Raises
+    ------
+    ValueError
+        If `factor` is below 1, `kind` is unknown, or a shape is wrong.
+    TypeError
+        If an argument is of the wrong kind, or `images` does not hold real numbers.
+
+    See Also
+    --------
+    average_pool : Make images smaller.
+
+    References
+    ----------
+    .. [1] R. Keys, "Cubic convolution interpolation for digital image processing", IEEE
+       Transactions on Acoustics, Speech and Signal Processing 29, 1981.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convlib as cl
+    >>> cl.upsample(np.array([[[0.0], [4.0]]]), 2, "bilinear")[0, :, 0]
+    array([0., 1., 3., 4.])
+    """
+    images = check.batch_array("images", images)
+    factor = check.axis_ints("factor", factor, images.ndim - 2, 1)
+    kind = check.choice("kind", kind, KINDS)
+    n_threads = check.threads(n_threads)
+    size = images.shape[1:-1]
+    large = tuple(n * times for n, times in zip(size, factor))
+    shape = (len(images), *large, images.shape[-1])
+    out = check.output_array(out, shape, images.dtype, images)
+    if out.size:
+        resample(images, out, [axis_taps(*axis, kind) for axis in zip(size, factor)], n_threads)
+    return out
+
+
+def resample(images, out, taps, n_threads):
+    """Write weighted sums to `out`; for each axis `taps` has starts, indices and weights."""
+    dtype = images.dtype.name
+    channels = images.shape[-1]
+    rows = [np.ascontiguousarray(images).reshape(flat_rows(images.shape)),
+            out.reshape(flat_rows(out.shape))]
+    tables = [array.astype(dtype) if array.dtype.kind == "f" else array
+              for axis in three(taps, axis_taps(1, 1, "nearest")) for array in axis]
+    n_rows = max(1, TASK_BYTES // (rows[1].shape[3] * out.itemsize))
+    n_values = out.size + images.size
+    n_threads = thread_count(n_threads, CALL_SECONDS + n_values * out.itemsize / WRITTEN_BYTES)
+    n_threads = min(n_threads, -(-prod(rows[1].shape[:3]) // n_rows))
+    lines = np.empty((n_threads, rows[0].shape[3]), dtype)
+    RESAMPLE[dtype](*rows, *tables, channels, n_rows, lines)
+
+
+def flat_rows(shape):
+    """Return a shape of images, planes, rows and values for images of 1 to 3 axes."""
+    n_images, *size, channels = shape
+    depth, height, width = three(tuple(size), 1)
+    return n_images, depth, height, width * channels
+
+
+@lru_cache(maxsize=256)
+def axis_taps(size, factor, kind):
+    """Return where the taps of each output begin, the inputs under them, and their weights."""
+    outputs = np.arange(size * factor)
+    place = (outputs + 0.5) / factor - 0.5
+    if kind == "nearest":
+        indices, weights = outputs[:, np.newaxis] // factor, np.ones((len(outputs), 1))
+    elif kind == "bilinear":
+        place = np.maximum(place, 0)
+        indices = np.floor(place).astype(np.intp)[:, np.newaxis] + np.arange(2)
+        far = place[:, np.newaxis] - indices[:, :1]
+        weights = np.hstack([1 - far, far])
+    else:
+        indices = np.floor(place).astype(np.intp)[:, np.newaxis] + np.arange(-1, 3)
+        weights = cubic(np.abs(place[:, np.newaxis] - indices))
+    return merged(np.clip(indices, 0, size - 1), weights)
+
+
+def cubic(distance):
+    """Return Keys' kernel at some distances below 2."""
+    near = ((SHARPNESS + 2) * distance - (SHARPNESS + 3)) * distance**2 + 1
+    far = SHARPNESS * (((distance - 5) * distance + 8) * distance - 4)
+    return np.where(distance <= 1, near, far)
+
+
+def merged(indices, weights):
+    """Return starts, indices and weights where each input stands once, and none weighs nothing."""
+    starts, places, values = [0], [], []
+    for row, numbers in zip(indices, weights):
+        found, where = np.unique(row, return_inverse=True)
+        total = np.bincount(where, numbers)
+        kept = total != 0
+        places.extend(found[kept])
+        values.extend(total[kept])
+        starts.append(len(places))
+    return np.array(starts, np.intp), np.array(places, np.intp), np.array(values)
+
+
+@lru_cache(maxsize=256)
+def adjoint_taps(size, factor, kind):
+    """Return the taps of the adjoint: for each pixel the outputs that see it, in their order."""
+    starts, indices, weights = axis_taps(size, factor, kind)
+    outputs = np.repeat(np.arange(size * factor), np.diff(starts))
+    order = np.argsort(indices, kind="stable")
+    ends = np.cumsum(np.bincount(indices, minlength=size))
+    return np.concatenate([[0], ends]).astype(np.intp), outputs[order], weights[order]
