@@ -11,7 +11,7 @@ import reference_transpose
 from convlib._problem import five_axes
 from convlib._validation import ACTIVATIONS
 from convlib.ops import _phases
-from convlib.ops.transpose import _problem
+from convlib.ops.transpose import transpose_problem
 from reference import same_bits, sample
 
 pytestmark = pytest.mark.kernels
@@ -121,7 +121,7 @@ def test_both_ways_equal_the_scatter(tier, case, dtype):
              "activation")
     usual = (1, 0, 0, None, 1, 1, None)
     settings = tuple(options.get(name, value) for name, value in zip(names, usual))
-    problem = _problem(images.shape[1:], kernel.shape, images.dtype, settings)
+    problem = transpose_problem(images.shape[1:], kernel.shape, images.dtype, settings)
     for way in (_phases.Product(problem), _phases.Phases(problem, 0)):
         out = np.full((3, *problem.output_size[3 - problem.rank:], problem.out_channels), np.nan,
                       dtype)

@@ -522,25 +522,12 @@ def transposed_groups_fit(in_channels, kernel_channels, groups):
     dividing_groups(in_channels, groups)
 
 
-def same_shape(name, array, shape):
-    """Refuse an array of another shape than the settings give."""
-    if array.shape != shape:
-        raise ValueError(_refusal(name, f"of shape {shape} for these settings", array))
-
-
 def dividing_groups(channels, groups):
     """Return `groups` as an int that divides `channels`."""
     groups = integer("groups", groups, 1)
     if channels % groups:
         raise ValueError(_refusal("groups", f"an int that divides the {channels} channels", groups))
     return groups
-
-
-def result_shape(name, array, shape, n_images=None):
-    """Refuse gradients that have not the shape of the result they belong to."""
-    n_images = len(array) if n_images is None else n_images
-    if array.shape != (n_images, *shape):
-        raise ValueError(_refusal(name, f"an array of shape {(n_images, *shape)}", array))
 
 
 def factors_divide(name, size, factor):

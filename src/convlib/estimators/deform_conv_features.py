@@ -155,7 +155,7 @@ default='relu'
     def _checked_settings(self):
         parameters = self.get_params(deep=False)
         if isinstance(self.activation, str) and self.activation == "triangle":
-            raise ValueError("activation must not be 'triangle', which needs windows without offsets")
+            raise ValueError("activation must not be 'triangle', which is for taps in their places")
         settings = checked_settings(parameters | {
             "conv": "standard", "dilations": None, "padding_mode": "constant",
             "normalize_patches": False})

@@ -20,7 +20,6 @@ from convlib._terms import (
     scratch_bytes,
 )
 from convlib._threads import thread_count
-from convlib.ops._statistics import GlobalState
 
 CONV = by_dtype(deform.conv)
 AT_POINTS = by_dtype(deform_grad.at_points)
@@ -140,8 +139,8 @@ def run(problem, images, kernel, bias, offsets, mask, out, n_threads, first_row=
         some, some_offsets, some_mask = dense(problem, part, images, offsets, mask)
         CONV[conv.dtype](
             some, *prepared, some_offsets, some_mask, five_axes(out[part]),
-            conv.geometry((0, first_row, 0)), problem.taps, ACTIVATION_CODES[conv.activation], out.nbytes > STREAM_BYTES, *form,
-            scratch)
+            conv.geometry((0, first_row, 0)), problem.taps, ACTIVATION_CODES[conv.activation],
+            out.nbytes > STREAM_BYTES, *form, scratch)
 
 
 def parts(problem, images, *others):
@@ -305,13 +304,3 @@ def grad_kernel(problem, grad, images, offsets, mask, out, n_threads):
             some, np.ascontiguousarray(grad[part], conv.dtype), some_offsets, some_mask,
             out.reshape(problem.n_taps, conv.group_size, conv.out_channels), problem.geometry(),
             problem.taps, n_channels, block, step, scratch)
-
-
-def sum_of_pixels(grad, n_threads):
-    """Return the sum over images and pixels of each channel, made in double precision."""
-    state = GlobalState("mean", len(grad), grad.shape[-1])
-    if len(grad):
-        state.add(grad, n_threads)
-    n_pixels = grad.shape[1] * grad.shape[2]
-    with np.errstate(all="ignore"):
-        return (state.result(np.float64) * n_pixels).sum(axis=0).astype(grad.dtype)

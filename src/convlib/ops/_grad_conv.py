@@ -2,8 +2,6 @@
 
 from functools import lru_cache
 
-import numpy as np
-
 from convlib import _validation as check
 from convlib._problem import ConvProblem, three
 from convlib.ops._kernel_sums import run

@@ -4,6 +4,7 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib.ops import _deform
+from convlib.ops._statistics import pixel_sums
 from convlib.ops.deform import problem_of, settled
 
 __all__ = ["deform_conv_bias", "deform_conv_images", "deform_conv_kernel", "deform_conv_mask",
@@ -319,7 +320,7 @@ def deform_conv_bias(grad_output, *, n_threads=None):
     """
     grads = check.images_array("grad_output", grad_output, 2)
     n_threads = check.threads(n_threads)
-    return _deform.sum_of_pixels(grads, n_threads)
+    return pixel_sums(grads, n_threads)
 
 
 def _with_kernel(grad_output, images, kernel, offsets, mask, settings):

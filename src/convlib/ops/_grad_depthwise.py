@@ -117,7 +117,8 @@ def depthwise_conv_kernel(
     n_threads = check.threads(n_threads)
     outputs = output_size(size, taps, **window)
     multiplier = max(1, grad_output.shape[-1] // channels)
-    check.result_shape("grad_output", grad_output, (*outputs, channels * multiplier), len(images))
+    check.same_shape(
+        "grad_output", grad_output, (len(images), *outputs, channels * multiplier))
     pads = padding_pairs(size, taps, **window)
     check.addressable(size, pads, window["stride"], window["dilation"])
     return kernel_gradient(images, grad_output, taps, window["stride"], pads, padding_mode,
