@@ -86,11 +86,11 @@ def test_threads_and_batches_do_not_change_bits(tier, mode, dtype):
 
 
 @pytest.mark.parametrize(("function", "arguments", "message"), [
-    (grad.conv_images, (np.ones((2, 5, 1)), np.ones((3, 1, 1)), (5, 1)),
+    (grad.conv_images, (np.ones((2, 5, 1)), np.ones((3, 1, 1)), 5),
      r"grad_output must be an array of shape \(2, 3, 1\)"),
-    (grad.conv_images, (np.ones((2, 3, 1)), np.ones((3, 1, 1)), (5, 2)), "1 channels|have 1"),
+    (grad.conv_images, (np.ones((2, 3, 2)), np.ones((3, 1, 1)), 5), r"\(2, 3, 1\)"),
     (grad.conv_images, (np.ones((2, 3, 1)), np.ones((3, 1, 1)), (5, 1)), "image_size must be"),
-    (grad.conv_images, (np.ones((3, 1)), np.ones((3, 1, 1)), (5, 1)), "grad_output must be an"),
+    (grad.conv_images, (np.ones((3, 1)), np.ones((3, 1, 1)), 5), "grad_output must be an"),
     (grad.conv_transpose_images, (np.ones((2, 2, 1)), np.ones((3, 1, 1))), "no window fits"),
     (grad.conv_transpose_images, (np.ones((2, 5, 3)), np.ones((3, 1, 1))), "must have 1 channels"),
 ])

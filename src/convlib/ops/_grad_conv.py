@@ -87,7 +87,8 @@ def conv_bias(grad_output, *, n_threads=None):
     Returns
     -------
     out : ndarray of shape (out_channels,)
-        The sums, made in double precision, the same bits for any number of threads.
+        The sums, of eight pixels in the dtype of the result and of these in double precision;
+        the same bits for any number of threads.
 
     Raises
     ------

@@ -69,7 +69,8 @@ class GlobalState:
         """Return the statistic as an array of shape (n_images, channels)."""
         out = np.empty((len(self.state), self.channels), dtype)
         if out.size:
-            n_threads = thread_count(n_threads, self.state.size / READ_VALUES)
+            n_threads = thread_count(
+                n_threads, self.state.size / READ_VALUES, len(self.state))
             FINISH[out.dtype.name](
                 self.state, self.code, self.phases, self.segment_rows, self.seen, out, n_threads)
         return out
@@ -91,7 +92,10 @@ def pixels_are_dense(images):
 
 
 def pixel_sums(images, n_threads):
-    """Return the sums over images and pixels of each channel, made in double precision."""
+    """Return the sums over images and pixels of each channel.
+
+    Up to eight pixels are summed in the dtype of the images, and then in double precision.
+    """
     state = GlobalState("mean", len(images), images.shape[-1])
     if images.size:
         state.add(images, n_threads)
