@@ -39,7 +39,7 @@ def draw_costs():
     taps = np.arange(1, 12, 2)
     channels = 128
     size = 32, 32
-    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6.6, 4), layout="constrained")
     for kind, label, outputs in (
             ("standard", "dense", channels),
             ("depthwise_separable", "depthwise, then pointwise", channels),
@@ -49,7 +49,7 @@ def draw_costs():
         axis.plot(taps, n_macs, "o-", label=label)
     axis.set(yscale="log", xlabel="taps along each axis", xticks=taps,
              ylabel="multiply-adds for an output pixel", title="128 to 128 channels")
-    axis.legend(loc="center right", bbox_to_anchor=(1, 0.42), fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig("depthwise_separable.png", dpi=100)
 
 
