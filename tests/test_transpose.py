@@ -22,6 +22,8 @@ THREADS = [1, 2, 3]
 # name: shape of one image, shape of the kernel, settings
 CASES = {
     "one pixel": ((1, 1, 3), (1, 1, 5, 3), {}),
+    "strides far above the kernel": ((3, 4, 2), (2, 3, 5, 2), {"stride": (40, 1000), "padding": 1}),
+    "many phases": ((2, 3, 2), (30, 25, 3, 2), {"stride": (30, 20)}),
     "one value, stride": ((1, 1), (1, 1, 1), {"stride": 3}),
     "stride 1": ((7, 8, 3), (3, 2, 4, 3), {"padding": ((1, 0), (0, 1))}),
     "stride 1, padding above the kernel": ((9, 8, 2), (2, 1, 3, 2), {"padding": ((3, 2), (0, 4))}),

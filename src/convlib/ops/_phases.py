@@ -33,6 +33,8 @@ from convlib._threads import thread_count
 CONV, PACK, SWAP = (by_dtype(getattr(conv_transpose, name)) for name in ("conv", "pack", "swap"))
 
 IN_PLACE_CELLS = 256      # of a task, where pixels stay where they are
+MOST_PHASES = 2**16       # beside each other
+MANY_PHASES = 512         # one after the other, if they need not be more
 BAND_BYTES = 2**28        # of a single window; larger ones are left to `conv`
 ROW_SECONDS = 2e-9        # of a product of few channels, to begin and end
 COPY_SECONDS = 2.5e-10    # a byte, of phases that are computed aside
@@ -98,15 +100,19 @@ class AxisPhase(NamedTuple):
 
 
 def axis_phases(problem, axis):
-    """Return the phases of an axis that have outputs."""
-    stride, dilation = problem.stride[axis], problem.dilation[axis]
-    before, n_outputs = problem.before[axis], problem.output_size[axis]
+    """Return the phases of an axis that have outputs and taps, in order."""
+    n_taps, stride = problem.kernel_size[axis], problem.stride[axis]
+    dilation, before = problem.dilation[axis], problem.before[axis]
+    n_outputs = problem.output_size[axis]
     divisor = gcd(stride, dilation)
+    firsts = {(tap * dilation - before) % stride for tap in range(min(n_taps, stride // divisor))}
     phases = []
-    for first in range(min(stride, n_outputs)):
+    for first in sorted(firsts):
+        if first >= n_outputs:
+            break
         cell, place = divmod(first + before, stride)
-        taps = first_taps(problem.kernel_size[axis], stride, dilation, place)[::-1]
-        start = cell - taps[0] * dilation // stride if taps else 0
+        taps = first_taps(n_taps, stride, dilation, place)[::-1]
+        start = cell - taps[0] * dilation // stride
         n = -(-(n_outputs - first) // stride)
         phases.append(AxisPhase(first, n, taps, start, dilation // divisor))
     return phases
@@ -156,6 +162,8 @@ def refuse_product(problem):
     """Accept what has memory for one band of windows."""
     windows = cells_problem(problem)
     smallest = prod(windows.kernel_size) * igemm.pitch(windows) * problem.itemsize
+    if prod(problem.stride) > MOST_PHASES:
+        return f"there are {prod(problem.stride)} phases"
     return f"a single window takes {smallest} bytes" if smallest > BAND_BYTES else ""
 
 
@@ -291,15 +299,14 @@ class Phases:
 
     def __init__(self, problem, kernel_rank):
         self.problem = problem
-        self.phases, self.empty = [], []
+        self.phases = []
         self.seconds = 0.0
+        n_places = prod(min(n, stride) for n, stride in zip(problem.output_size, problem.stride))
         for along in product(*(axis_phases(problem, axis) for axis in range(3))):
             outputs = tuple(slice(phase.first, None, step)
                             for phase, step in zip(along, problem.stride))
             pixels = tuple(phase.pixels(size) for phase, size in zip(along, problem.image_size))
-            if not all(phase.taps for phase in along) or any(
-                    part.start >= part.stop for part in pixels):
-                self.empty.append(outputs)
+            if any(part.start >= part.stop for part in pixels):
                 continue
             taps = np.array(list(product(*(phase.taps for phase in along))), np.intp)
             phase = as_conv(problem, along, kernel_rank)
@@ -310,6 +317,8 @@ class Phases:
             self.phases.append(Phase(
                 outputs, pixels, np.ravel_multi_index(taps.T, problem.kernel_size).astype(np.intp),
                 phase, way, way.layout(phase)))
+        # Outputs of the others see no pixel.
+        self.is_whole = len(self.phases) == n_places
 
     def fits(self, way, phase):
         """Tell whether outputs of `way` may lie apart, or do not have to."""
@@ -321,8 +330,8 @@ class Phases:
         """Write the outputs to `out`."""
         problem = self.problem
         kernel = kernel.reshape(problem.n_taps, problem.group_out, problem.in_channels)
-        for outputs in self.empty:
-            out[:, *outputs] = lone_bias(problem, bias)
+        if not self.is_whole:
+            out[:] = lone_bias(problem, bias)
         for outputs, pixels, taps, phase, way, layout in self.phases:
             swapped = np.empty((len(taps), problem.group_size, problem.out_channels), problem.dtype)
             n_swapping = thread_count(n_threads, 2 * swapped.nbytes / COPIED_BYTES)
@@ -377,6 +386,9 @@ def kernel_rank_of(problem, kernel):
 @lru_cache(maxsize=1024)
 def choose_way(problem, kernel_rank, tier):
     """Return the `Product` or the `Phases` of a problem, whichever is predicted to be faster."""
+    n_phases = prod(len(axis_phases(problem, axis)) for axis in range(3))
+    if n_phases > MANY_PHASES and not refuse_product(problem):
+        return Product(problem)
     phases = Phases(problem, kernel_rank)
     if max(problem.stride) == 1 or refuse_product(problem):
         return phases
