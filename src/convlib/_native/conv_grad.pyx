@@ -344,12 +344,15 @@ cdef inline void repeat_channels(
     real* repeated,
 ) noexcept nogil:
     """Write the channels of a pixel: all first channels of groups, all second ones and so on."""
-    cdef intp_t c, i
+    cdef:
+        intp_t c, i
+        const real* source = pixel
     for c in range(sizes.group_in):
         if sizes.group_in > 1:
             for i in range(n_groups):
                 line[i] = pixel[i * sizes.group_in + c]
-        repeat(mk, 1, n_groups, sizes.group_out, line if sizes.group_in > 1 else pixel, repeated)
+            source = line
+        repeat(mk, 1, n_groups, sizes.group_out, source, repeated)
         repeated += repeated_width(sizes)
 
 

@@ -93,7 +93,7 @@ def windows(
 
     with nogil, parallel(num_threads=<int> lines.shape[0]):
         mode = flush_denormals()
-        for row in prange(n_rows, schedule="dynamic", chunksize=4):
+        for row in prange(n_rows, schedule="dynamic"):
             gather_row(grads, out, axes, divides, row // out.shape[2] // out.shape[1],
                        row // out.shape[2] % out.shape[1], row % out.shape[2],
                        &lines[thread_id(), 0])
