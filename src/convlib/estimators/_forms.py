@@ -15,6 +15,7 @@ from convlib import _validation as check
 from convlib._conv.factors import factorize
 from convlib.estimators._transpose import TransposeStage
 from convlib.ops.conv import pack_kernel
+from convlib.ops.separable import along, grouped
 
 
 class Stage(NamedTuple):
@@ -49,9 +50,8 @@ class Standard:
     per_channel = False    # whether n_kernels are those of each channel
     has_windows = True     # whether a value of a map is a window times a kernel
     has_groups = True      # whether `groups` may be more than one
-    shape = "(*kernel_size, channels // groups, n_kernels)"
 
-    def given(self, kernels, groups):
+    def given(self, kernels):
         """Return the operands that a user gave, checked as far as X does not matter."""
         return (_finite(check.kernel_array("kernels", kernels)),)
 
@@ -74,20 +74,12 @@ class Standard:
         return [Stage(operands[0], settings)]
 
 
-class Depthwise:
+class Depthwise(Standard):
     """`depthwise_conv`: kernels of one channel each."""
 
     per_channel = True
-    has_windows = True
     has_groups = False
     shape = "(*kernel_size, channels or 1, n_kernels)"
-
-    def given(self, kernels, groups):
-        return (_finite(check.kernel_array("kernels", kernels)),)
-
-    def size(self, operands, groups):
-        *size, _, n_kernels = operands[0].shape
-        return tuple(size), n_kernels
 
     def fitted(self, operands, channels, groups):
         (kernels,) = operands
@@ -102,8 +94,7 @@ class Depthwise:
         return (kernels.reshape(*kernels.shape[:-2], channels, -1),)
 
     def stages(self, operands, channels, settings):
-        kernels = operands[0].reshape(*operands[0].shape[:-2], 1, -1)
-        return [Stage(kernels, settings | {"groups": channels})]
+        return [Stage(grouped(operands[0]), settings | {"groups": channels})]
 
 
 class Separable:
@@ -114,7 +105,7 @@ class Separable:
     has_groups = False
     shape = "a depthwise kernel (*kernel_size, channels, multiplier) and a pointwise kernel"
 
-    def given(self, kernels, groups):
+    def given(self, kernels):
         if not _are_arrays(kernels) or len(kernels) != 2:
             raise ValueError(f"kernels must be a pair, {self.shape}, with conv='separable'")
         depthwise, pointwise = (
@@ -167,7 +158,7 @@ class Spatial:
     has_groups = False
     shape = "one (size, channels or 1, multiplier) array per axis"
 
-    def given(self, kernels, groups):
+    def given(self, kernels):
         if _are_arrays(kernels):
             vectors = tuple(_finite(check.kernel_array(f"kernels[{axis}]", part))
                             for axis, part in enumerate(kernels))
@@ -206,12 +197,10 @@ class Spatial:
     def stages(self, operands, channels, settings):
         rank, stages = len(operands), []
         for axis, vector in enumerate(operands):
-            ones = [1] * rank
-            ones[axis] = len(vector)
             own = _along((axis,), settings, rank) | {"groups": vector.shape[1]}
             if axis:
                 own["algorithm"] = "depthwise"    # whose bits do not depend on where a block is
-            stages.append(Stage(vector.reshape(*ones, 1, -1), own))
+            stages.append(Stage(along(vector, axis, rank), own))
         return stages
 
 
@@ -221,9 +210,8 @@ class Transposed:
     per_channel = False
     has_windows = False
     has_groups = True
-    shape = "(*kernel_size, n_kernels // groups, channels)"
 
-    def given(self, kernels, groups):
+    def given(self, kernels):
         return (_finite(check.transposed_kernel_array("kernels", kernels)),)
 
     def size(self, operands, groups):

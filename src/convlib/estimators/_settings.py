@@ -113,7 +113,7 @@ def _checked_kernels(parameters, form, groups):
     kernel_size = check.axis_ints("kernel_size", size, min(max(rank, 1), 3), 1)
     if isinstance(kernels, str):
         return check.choice("kernels", kernels, tuple(_kernels.LEARNERS)), kernel_size, n_kernels
-    operands = form.given(kernels, groups)
+    operands = form.given(kernels)
     shapes = " and ".join(str(operand.shape) for operand in operands)
     own_size, own_count = form.size(operands, groups)
     if kernel_size != own_size and check.as_int(size) != DEFAULT_KERNEL_SIZE:
