@@ -6,7 +6,7 @@ Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic 
 
 from importlib import import_module
 
-from convlib import grad, shapes
+from convlib import shapes
 from convlib._config import show_config
 from convlib._native.cpu import version as _version
 from convlib.ops.conv import ConvPlan, PackedKernel, conv, explain_conv, pack_kernel
@@ -58,6 +58,8 @@ __all__ = [
 
 
 def __getattr__(name):
+    if name == "grad":
+        return import_module("convlib.grad")
     if name in _ESTIMATORS:
         return getattr(import_module("convlib.estimators"), name)
     raise AttributeError(f"module 'convlib' has no attribute {name!r}")
