@@ -209,7 +209,7 @@ def images_array(name, images, rank):
 
 def batch_array(name, value, last="channels"):
     """Return `value` as an array of 1 to 3 spatial axes, in the dtype that results have."""
-    array = numeric_array(name, value)
+    array = value if is_plain(value) else numeric_array(name, value)
     if not 3 <= array.ndim <= 5:
         allowed = f"an array of shape (n_images, *size, {last}) with 1 to 3 axes in size"
         raise ValueError(_refusal(name, allowed, array))

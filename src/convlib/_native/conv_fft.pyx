@@ -166,8 +166,12 @@ def conv(
         intp_t groups = spectra.shape[0]
         shape_t shape = shape_of(height, length, groups, group_size,
                                  out.shape[4] // groups, n_block, lanes)
-        intp_t n_tiles, n_chunks, block, first, n, task, rest
+        intp_t n_tiles, n_chunks, task, rest
+        # Of each thread, which begins with a copy.
         intp_t thread = 0
+        intp_t block = 0
+        intp_t first = 0
+        intp_t n = 0
         uint64_t mode = 0
 
     shape.n_down = count_tiles(tiling, 0)

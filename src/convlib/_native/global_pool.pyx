@@ -168,7 +168,7 @@ cdef inline void add_gathered(
         return
     memcpy(saved, first, LANES * sizeof(double))
     memcpy(saved + LANES, second, LANES * sizeof(double))
-    memset(gathered, 0, ROWS * LANES * sizeof(real))
+    memset(gathered, 0, min(n_rows, ROWS) * LANES * sizeof(real))
     if count == 0:
         begin_lanes(statistic, state, image, group, lane, lane + LANES)
     while n_rows > 0:
@@ -258,6 +258,8 @@ cdef void finish_image(
     for group in range(n_groups):
         n_more = rows_of(group, n_groups, segment_rows, seen // phases + 1)
         n_less = rows_of(group, n_groups, segment_rows, seen // phases)
+        if n_more == 0:
+            break
         for phase in range(phases):
             n = n_more if phase < n_ahead else n_less
             if n > 0:

@@ -53,12 +53,14 @@ def unpool(
     """Read each value from its place; of several for one pixel only the last stood there."""
     cdef:
         intp_t n_parts = (out.shape[2] + width - 1) // width
+        intp_t thread = 0
         intp_t task
 
-    for task in prange(out.shape[0] * n_parts, nogil=True, num_threads=<int> taken.shape[0],
-                       schedule="dynamic"):
-        read_places(grads, indices, out, task // n_parts, task % n_parts * width,
-                    min(width, out.shape[2] - task % n_parts * width), &taken[thread_id(), 0])
+    with nogil, parallel(num_threads=<int> taken.shape[0]):
+        thread = thread_id()
+        for task in prange(out.shape[0] * n_parts, schedule="dynamic"):
+            read_places(grads, indices, out, task // n_parts, task % n_parts * width,
+                        min(width, out.shape[2] - task % n_parts * width), &taken[thread, 0])
 
 
 cdef inline void read_places(

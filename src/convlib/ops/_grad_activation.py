@@ -83,7 +83,7 @@ def activation_inputs(
     flat = [_flat(array, out) for array in (grads, values)]
     if out.size:
         n_threads = thread_count(n_threads, CALL_SECONDS + VALUE_SECONDS * out.size)
-        GRADIENTS[values.dtype.name](
+        GRADIENTS[values.dtype](
             *flat, out.reshape(-1), ACTIVATION_CODES[activation], from_inputs, BLOCK, n_threads)
     return out
 

@@ -87,7 +87,7 @@ def max_pool_images(grad_output, indices, image_size, *, n_threads=None, out=Non
     if out.size:
         n_threads = _threads(n_threads, 4 * grads.nbytes + out.nbytes)
         n_parts = min(-(-channels // PLACE_CHANNELS), max(1, 4 * n_threads // n_images))
-        MAX_POOL[grads.dtype.name](
+        MAX_POOL[grads.dtype](
             _by_values(grads), _by_values(indices), _by_values(out), n_parts, n_threads)
     return out
 
@@ -145,7 +145,7 @@ def max_unpool_pooled(grad_output, indices, *, n_threads=None, out=None):
         width = min(channels, PLACE_CHANNELS)
         n_threads = _threads(n_threads, 8 * out.nbytes + grads.nbytes)
         n_threads = min(n_threads, n_images * -(-channels // width))
-        UNPOOL[grads.dtype.name](
+        UNPOOL[grads.dtype](
             _by_values(grads), _by_values(indices), _by_values(out), width,
             np.empty((n_threads, prod(size) * width), np.uint8))
     return out
@@ -362,7 +362,7 @@ def _to_deviations(grads, images, n_threads, out):
     with np.errstate(all="ignore"):
         slopes = wide / (deviations * prod(images.shape[1:-1]))
     slopes[deviations == 0] = 0
-    CENTERED[images.dtype.name](
+    CENTERED[images.dtype](
         five_axes(images), means, slopes, five_axes(out), _threads(n_threads, 3 * out.nbytes))
 
 

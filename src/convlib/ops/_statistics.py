@@ -57,7 +57,7 @@ class GlobalState:
         n_parts = 1 if len(images) >= 2 * n_threads else n_threads
         n_parts = min(n_parts, max(n_groups, n_lanes // LANES))
         n_threads = max(1, min(n_threads, len(images) * n_parts))
-        ADD[images.dtype.name](
+        ADD[images.dtype](
             images, self.state, self.code, self.phases, self.segment_rows, self.seen,
             pixels_are_dense(images), n_parts,
             np.empty((n_threads, GATHERED_ROWS * LANES), images.dtype),
@@ -71,7 +71,7 @@ class GlobalState:
         if out.size:
             n_threads = thread_count(
                 n_threads, self.state.size / READ_VALUES, len(self.state))
-            FINISH[out.dtype.name](
+            FINISH[out.dtype](
                 self.state, self.code, self.phases, self.segment_rows, self.seen, out, n_threads)
         return out
 

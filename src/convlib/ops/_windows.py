@@ -201,7 +201,7 @@ def launch(layout, images, out, n_threads):
     if n_threads > 1:
         n_threads = min(n_threads, len(images) * layout.n_tasks)
     in_place = not layout.copies and rows_are_dense(images)
-    POOL[images.dtype.name](
+    POOL[images.dtype](
         images, out, layout.axes, layout.kind, layout.exponent, layout.across,
         layout.row_fold, layout.column_fold, in_place, layout.n_rows, layout.n_taps, layout.line,
         layout.n_rows * layout.line, np.empty((n_threads, layout.scratch[not in_place]), np.uint8),

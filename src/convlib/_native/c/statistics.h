@@ -40,13 +40,17 @@ INLINE vec_f64 NAME(load_as_double)(const REAL *p)
 
 INLINE void NAME(add_wide)(const VEC *values, vec_f64 *total)
 {
-    REAL lanes[4 * VEC_BYTES / sizeof(REAL)];
+    typedef REAL narrow __attribute__((vector_size(VEC_BYTES / sizeof(double) * sizeof(REAL))));
     UNROLL
-    for (int j = 0; j < 4; j++)
-        NAME(store)(lanes + j * LANES, values[j]);
-    UNROLL
-    for (int j = 0; j < 4 * WIDE; j++)
-        total[j] += NAME(load_as_double)(lanes + j * LANES_F64);
+    for (int j = 0; j < 4; j++) {
+        const union {
+            VEC whole;
+            narrow parts[WIDE];
+        } value = {values[j]};
+        UNROLL
+        for (int k = 0; k < WIDE; k++)
+            total[j * WIDE + k] += __builtin_convertvector(value.parts[k], vec_f64);
+    }
 }
 
 /* Eight rows are summed as REAL, these sums in double precision: conversions take longer than all
