@@ -43,6 +43,7 @@ __all__ = [
     "factorize_kernel",
     "global_pool",
     "grad",
+    "graph",
     "im2col",
     "lp_pool",
     "max_pool",
@@ -58,8 +59,8 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "grad":
-        return import_module("convlib.grad")
+    if name in ("grad", "graph"):
+        return import_module(f"convlib.{name}")
     if name in _ESTIMATORS:
         return getattr(import_module("convlib.estimators"), name)
     raise AttributeError(f"module 'convlib' has no attribute {name!r}")

@@ -31,6 +31,7 @@ pool_grad       gradients of pooling
 activation_grad gradients through activations
 global_pool     statistics of whole images, in as many calls as one likes
 upsample        weighted sums along each axis, and their adjoint
+graph           sums, extremes and attention over the neighbours of nodes
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks
 omp.pxd         OpenMP and subnormal numbers; types.pxd the names of C types

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from .types cimport float32_t, float64_t, intp_t
 
@@ -6,6 +6,7 @@ from .types cimport float32_t, float64_t, intp_t
 cdef extern from "microkernels.h":
     int REDUCE_MAX
     int REDUCE_SUM
+    int REDUCE_MIN
     intp_t STENCIL_SMALL
     intp_t STENCIL_MIDDLE
     intp_t STENCIL_LARGE
@@ -36,6 +37,19 @@ cdef extern from "microkernels.h":
         double height
         double width
         int keeps_weightless
+    ctypedef struct neighbours:
+        const intp_t* starts
+        const int32_t* columns
+        intp_t n_edges
+        intp_t n_values
+        intp_t width
+        intp_t step
+        intp_t added_step
+        intp_t out_step
+        intp_t ahead
+        int reduction
+        int activation
+        int streams
     ctypedef struct microkernels:
         const char* tier
         intp_t max_rows
@@ -284,6 +298,26 @@ cdef extern from "microkernels.h":
         void (*scatter_f64)(
             intp_t n, intp_t channels, const int64_t* corners, const float64_t* weights,
             intp_t step, intp_t offset, const float64_t* values, intp_t values_step,
+        ) noexcept nogil
+        void (*gather_f32)(
+            const neighbours* graph, intp_t first, intp_t last, const float32_t* weights,
+            const float32_t* scales, const float32_t* loops, const float32_t* factors,
+            const float32_t* rows, const float32_t* added, float32_t added_factor, float32_t* out,
+        ) noexcept nogil
+        void (*attend_f32)(
+            const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
+            float32_t slope, const float32_t* sources, const float32_t* targets,
+            const float32_t* rows, float32_t* room, intp_t room_step, float32_t* out,
+        ) noexcept nogil
+        void (*gather_f64)(
+            const neighbours* graph, intp_t first, intp_t last, const float64_t* weights,
+            const float64_t* scales, const float64_t* loops, const float64_t* factors,
+            const float64_t* rows, const float64_t* added, float64_t added_factor, float64_t* out,
+        ) noexcept nogil
+        void (*attend_f64)(
+            const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
+            float64_t slope, const float64_t* sources, const float64_t* targets,
+            const float64_t* rows, float64_t* room, intp_t room_step, float64_t* out,
         ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.

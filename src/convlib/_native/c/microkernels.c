@@ -22,6 +22,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft.h"
 #include "fft_pixels.h"
 #include "deform.h"
+#include "gather.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -40,6 +41,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft.h"
 #include "fft_pixels.h"
 #include "deform.h"
+#include "gather.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -114,4 +116,8 @@ const microkernels TABLE(TIER) = {
     .corner_products_f64 = corner_products_f64,
     .scatter_f32 = scatter_f32,
     .scatter_f64 = scatter_f64,
+    .gather_f32 = gather_f32,
+    .gather_f64 = gather_f64,
+    .attend_f32 = attend_f32,
+    .attend_f64 = attend_f64,
 };

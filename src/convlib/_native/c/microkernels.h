@@ -22,7 +22,7 @@ enum activation {
 
 enum line { LINE_ONE, LINE_TWO, LINE_FOUR, LINE_STRIDED }; /* winograd.h */
 
-enum reduction { REDUCE_MAX, REDUCE_SUM };
+enum reduction { REDUCE_MAX, REDUCE_SUM, REDUCE_MIN };
 
 enum statistic {
     STATISTIC_MAX,
@@ -44,6 +44,20 @@ typedef struct {
 } stencil;
 
 enum { STENCIL_SMALL = 4, STENCIL_MIDDLE = 8, STENCIL_LARGE = 14 }; /* pixels of its tiles */
+
+/* The neighbours of node i are columns[starts[i]] up to columns[starts[i + 1] - 1]. */
+typedef struct {
+    const ptrdiff_t *starts;
+    const int32_t *columns;
+    ptrdiff_t n_edges;
+    ptrdiff_t n_values; /* from the first feature on, that may be read */
+    ptrdiff_t width;    /* features */
+    ptrdiff_t step, added_step, out_step; /* between the rows of nodes */
+    ptrdiff_t ahead;    /* edges by which rows are fetched ahead; 0: not at all */
+    int reduction;
+    int activation;
+    int streams; /* whether to store past the caches */
+} neighbours;
 
 /* Where the values under the taps of an output lie, from the value under its first tap on. */
 typedef struct {
@@ -347,6 +361,33 @@ typedef struct {
     void (*scatter_f64)(ptrdiff_t n, ptrdiff_t channels, const int64_t *corners,
                         const double *weights, ptrdiff_t step, ptrdiff_t offset,
                         const double *values, ptrdiff_t values_step);
+
+    /* gather.h, for the nodes from the first up to the last. With REDUCE_SUM
+     *   out_i = factors[i] * (loops[i] * scales[i] * row_i
+     *           + the sum over edges e to neighbours j of weights[e] * scales[j] * row_j)
+     *           + added_factor * added_i
+     * where each of weights, scales, loops, factors may be NULL and is then 1 (loops: 0), and added
+     * may be NULL. With REDUCE_MAX and REDUCE_MIN the extremes of the rows of the neighbours, and of
+     * the node's own where loops[i] is not 0; zeros if there are none. */
+    void (*gather_f32)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last,
+                       const float *weights, const float *scales, const float *loops,
+                       const float *factors, const float *rows, const float *added,
+                       float added_factor, float *out);
+    void (*gather_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last,
+                       const double *weights, const double *scales, const double *loops,
+                       const double *factors, const double *rows, const double *added,
+                       double added_factor, double *out);
+
+    /* Sums of the neighbours' rows weighted by softmax over leaky(sources_j + targets_i), for each
+     * of the heads, which have `width` features each; a node is its own last neighbour with
+     * has_loops. `room` holds room_step values for each head, whole vectors for the most
+     * neighbours. */
+    void (*attend_f32)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                       int has_loops, float slope, const float *sources, const float *targets,
+                       const float *rows, float *room, ptrdiff_t room_step, float *out);
+    void (*attend_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                       int has_loops, double slope, const double *sources, const double *targets,
+                       const double *rows, double *room, ptrdiff_t room_step, double *out);
 } microkernels;
 
 /* dispatch.c */

@@ -1,0 +1,258 @@
+/* Reductions over the neighbours of nodes: whole rows of features, summed in registers.
+ *
+ * A row is cut into blocks of up to eight vectors, each of which goes over all edges of a node once.
+ * The last vector of a row ends with it, and so may overlap the one before; rows shorter than a
+ * vector are read beyond their end where that is still inside the array. Included once per REAL.
+ */
+
+enum { NAME(block_vectors) = 8 };
+
+#define GATHER_ARGUMENTS                                                                          \
+    const neighbours *graph, ptrdiff_t first, ptrdiff_t last, const REAL *weights,                \
+        const REAL *scales, const REAL *loops, const REAL *factors, const REAL *rows,             \
+        const REAL *added, REAL added_factor, REAL *out
+#define GATHER_PASSED(column)                                                                     \
+    graph, first, last, weights, scales, loops, factors, rows + (column),                         \
+        added == NULL ? NULL : added + (column), added_factor, out + (column)
+
+/* What stands at place k of n vectors of a block. */
+#define PLACE(k) ((k) < n - 1 ? (k)*LANES : tail)
+
+/* Sums, where n is a constant, of a block of n vectors, the last of which begins at `tail`. */
+INLINE void NAME(gather_sums)(const int n, const ptrdiff_t tail, GATHER_ARGUMENTS)
+{
+    for (ptrdiff_t i = first; i < last; i++) {
+        const REAL factor = factors == NULL ? 1 : factors[i];
+        VEC sum[8];
+        UNROLL
+        for (int k = 0; k < n; k++)
+            sum[k] = (VEC){0};
+        if (loops != NULL && loops[i] != 0) {
+            const REAL weight = scales == NULL ? loops[i] : loops[i] * scales[i];
+            const REAL *x = rows + i * graph->step;
+            UNROLL
+            for (int k = 0; k < n; k++)
+                sum[k] += weight * NAME(load)(x + PLACE(k));
+        }
+        for (ptrdiff_t edge = graph->starts[i]; edge < graph->starts[i + 1]; edge++) {
+            const ptrdiff_t j = graph->columns[edge];
+            const REAL *x = rows + j * graph->step;
+            REAL weight = weights == NULL ? 1 : weights[edge];
+            if (scales != NULL)
+                weight *= scales[j];
+            if (graph->ahead > 0 && edge + graph->ahead < graph->n_edges) {
+                const REAL *later = rows + graph->columns[edge + graph->ahead] * graph->step;
+                UNROLL
+                for (int k = 0; k < n; k++)
+                    __builtin_prefetch(later + PLACE(k));
+            }
+            UNROLL
+            for (int k = 0; k < n; k++)
+                sum[k] += weight * NAME(load)(x + PLACE(k));
+        }
+        UNROLL
+        for (int k = 0; k < n; k++) {
+            VEC value = factor * sum[k];
+            if (added != NULL)
+                value += added_factor * NAME(load)(added + i * graph->added_step + PLACE(k));
+            if (graph->streams)
+                NAME(stream)(out + i * graph->out_step + PLACE(k), value);
+            else
+                NAME(store)(out + i * graph->out_step + PLACE(k), value);
+        }
+    }
+}
+
+/* Maxima of sign * x, times sign; NaN comes before everything, and a node without any gets zero. */
+INLINE void NAME(gather_extremes)(const int n, const ptrdiff_t tail, GATHER_ARGUMENTS)
+{
+    const REAL sign = graph->reduction == REDUCE_MAX ? 1 : -1;
+    (void)weights, (void)scales, (void)factors, (void)added, (void)added_factor;
+    for (ptrdiff_t i = first; i < last; i++) {
+        const REAL none = -(REAL)__builtin_inf();
+        const int has_loop = loops != NULL && loops[i] != 0;
+        const ptrdiff_t begin = graph->starts[i] - has_loop;
+        VEC extreme[8];
+        UNROLL
+        for (int k = 0; k < n; k++)
+            extreme[k] = NAME(splat)(begin < graph->starts[i + 1] ? none : 0);
+        for (ptrdiff_t edge = begin; edge < graph->starts[i + 1]; edge++) {
+            const ptrdiff_t j = edge < graph->starts[i] ? i : graph->columns[edge];
+            UNROLL
+            for (int k = 0; k < n; k++) {
+                VEC value = sign * NAME(load)(rows + j * graph->step + PLACE(k));
+                extreme[k] = NAME(blend)((value > extreme[k]) | (value != value), value,
+                                         extreme[k]);
+            }
+        }
+        UNROLL
+        for (int k = 0; k < n; k++)
+            NAME(store)(out + i * graph->out_step + PLACE(k), sign * extreme[k]);
+    }
+}
+
+INLINE void NAME(gather_vectors)(const int n, const ptrdiff_t tail, GATHER_ARGUMENTS)
+{
+    if (graph->reduction == REDUCE_SUM)
+        NAME(gather_sums)(n, tail, GATHER_PASSED(0));
+    else
+        NAME(gather_extremes)(n, tail, GATHER_PASSED(0));
+}
+
+static NOINLINE void NAME(gather_block)(const ptrdiff_t n, const ptrdiff_t tail, GATHER_ARGUMENTS)
+{
+    switch (n) {
+#define CASE(n)                                                                                   \
+    case n:                                                                                       \
+        NAME(gather_vectors)(n, tail, GATHER_PASSED(0));                                          \
+        break;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+#undef CASE
+    }
+}
+
+/* Rows shorter than a vector: those near the end of the array, and all that is written, take the
+ * way over a vector of their own. */
+static NOINLINE void NAME(gather_narrow)(GATHER_ARGUMENTS)
+{
+    const ptrdiff_t width = graph->width;
+    const size_t bytes = (size_t)width * sizeof(REAL);
+    const REAL sign = graph->reduction == REDUCE_MAX ? 1 : -1;
+    for (ptrdiff_t i = first; i < last; i++) {
+        const int has_loop = loops != NULL && loops[i] != 0;
+        const ptrdiff_t begin = graph->starts[i] - has_loop;
+        const int is_sum = graph->reduction == REDUCE_SUM;
+        REAL values[VEC_BYTES / sizeof(REAL)] = {0};
+        VEC total = NAME(splat)(is_sum || begin == graph->starts[i + 1] ? 0
+                                                                        : -(REAL)__builtin_inf());
+        for (ptrdiff_t edge = begin; edge < graph->starts[i + 1]; edge++) {
+            const int is_loop = edge < graph->starts[i];
+            const ptrdiff_t j = is_loop ? i : graph->columns[edge];
+            const REAL *x = rows + j * graph->step;
+            VEC value;
+            if (j * graph->step + LANES > graph->n_values) {
+                memcpy(values, x, bytes);
+                x = values;
+            }
+            value = NAME(load)(x);
+            if (is_sum) {
+                REAL weight = is_loop ? loops[i] : weights == NULL ? 1 : weights[edge];
+                if (scales != NULL)
+                    weight *= scales[j];
+                total += weight * value;
+            } else {
+                value = sign * value;
+                total = NAME(blend)((value > total) | (value != value), value, total);
+            }
+        }
+        if (is_sum)
+            total = (factors == NULL ? 1 : factors[i]) * total;
+        else
+            total = sign * total;
+        if (is_sum && added != NULL) {
+            memcpy(values, added + i * graph->added_step, bytes);
+            total += added_factor * NAME(load)(values);
+        }
+        NAME(store)(values, total);
+        memcpy(out + i * graph->out_step, values, bytes);
+    }
+}
+
+static void NAME(gather_rows)(GATHER_ARGUMENTS)
+{
+    const ptrdiff_t n_vectors = (graph->width + LANES - 1) / LANES;
+    const ptrdiff_t n_blocks = (n_vectors + NAME(block_vectors) - 1) / NAME(block_vectors);
+    if (graph->width < LANES) {
+        NAME(gather_narrow)(GATHER_PASSED(0));
+        return;
+    }
+    for (ptrdiff_t block = 0; block < n_blocks; block++) {
+        const ptrdiff_t begin = block * n_vectors / n_blocks;
+        const ptrdiff_t n = (block + 1) * n_vectors / n_blocks - begin;
+        const ptrdiff_t column = begin * LANES, end = graph->width - LANES;
+        const ptrdiff_t tail = column + (n - 1) * LANES < end ? (n - 1) * LANES : end - column;
+        NAME(gather_block)(n, tail, GATHER_PASSED(column));
+    }
+}
+
+/* Rows are activated while they are in cache. */
+static void NAME(gather)(GATHER_ARGUMENTS)
+{
+    const ptrdiff_t most = graph->activation == ACTIVATION_NONE ? last - first
+                           : graph->width < 4096                ? 4096 / graph->width
+                                                                : 1;
+    for (; first < last; first += most) {
+        const ptrdiff_t end = first + most < last ? first + most : last;
+        NAME(gather_rows)(graph, first, end, weights, scales, loops, factors, rows, added,
+                          added_factor, out);
+        for (ptrdiff_t i = first; graph->activation != ACTIVATION_NONE && i < end; i++)
+            NAME(activate_values)(graph->activation, graph->width, out + i * graph->out_step);
+    }
+}
+
+/* Softmax over each row of n scores, in place, but for the division by its sum, which is returned.
+ * `scores` has room for whole vectors. */
+INLINE REAL NAME(exponentials)(ptrdiff_t n, REAL *scores)
+{
+    const REAL bound = sizeof(REAL) == 4 ? (REAL)87 : (REAL)708;
+    REAL most = scores[0], sum = 0;
+    for (ptrdiff_t e = 1; e < n; e++)
+        most = scores[e] > most || scores[e] != scores[e] ? scores[e] : most;
+    for (ptrdiff_t e = n; e % LANES != 0; e++)
+        scores[e] = most;
+    for (ptrdiff_t e = 0; e < n; e += LANES) {
+        VEC x = NAME(load)(scores + e) - most;
+        x = NAME(blend)(x < -bound, NAME(splat)(-bound), x);
+        NAME(store)(scores + e, 1 + NAME(expm1)(x));
+    }
+    for (ptrdiff_t e = 0; e < n; e++)
+        sum += scores[e];
+    return sum;
+}
+
+/* The last neighbour of node i, if it attends to itself, is node i. */
+static void NAME(attend)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                         int has_loops, REAL slope, const REAL *sources, const REAL *targets,
+                         const REAL *rows, REAL *room, ptrdiff_t room_step, REAL *out)
+{
+    neighbours one = *graph;
+    for (ptrdiff_t i = first; i < last; i++) {
+        const int32_t *columns = graph->columns + graph->starts[i];
+        const ptrdiff_t n_edges = graph->starts[i + 1] - graph->starts[i];
+        const ptrdiff_t n = n_edges + has_loops;
+        const ptrdiff_t starts[] = {0, n_edges};
+        for (ptrdiff_t e = 0; e < n; e++) {
+            const REAL *source = sources + (e < n_edges ? columns[e] : i) * heads;
+            for (int h = 0; h < heads; h++) {
+                const REAL score = source[h] + targets[i * heads + h];
+                room[h * room_step + e] = score < 0 ? slope * score : score;
+            }
+        }
+        one.starts = starts;
+        one.columns = columns;
+        one.n_edges = n_edges;
+        for (int h = 0; h < heads; h++) {
+            const ptrdiff_t column = h * graph->width;
+            REAL *weights = room + h * room_step;
+            REAL *target = out + i * graph->out_step + column;
+            const REAL *own = rows + i * graph->step + column;
+            const REAL factor = n == 0 ? 0 : 1 / NAME(exponentials)(n, weights);
+            one.n_values = graph->n_values - column;
+            one.added_step = 0;
+            NAME(gather)(&one, 0, 1, weights, NULL, NULL, &factor, rows + column,
+                         has_loops ? own : NULL, has_loops ? factor * weights[n_edges] : 0,
+                         target);
+        }
+    }
+}
+
+#undef PLACE
+#undef GATHER_PASSED
+#undef GATHER_ARGUMENTS

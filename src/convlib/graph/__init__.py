@@ -1,0 +1,27 @@
+"""Graph convolution: operators on features of nodes and a sparse adjacency matrix."""
+
+from convlib.graph.convolutions import (
+    aggregate,
+    appnp,
+    cheb_conv,
+    gat_conv,
+    gcn_conv,
+    gin_conv,
+    normalize_adjacency,
+    propagate,
+    sage_conv,
+    ssgc,
+)
+
+__all__ = [
+    "aggregate",
+    "appnp",
+    "cheb_conv",
+    "gat_conv",
+    "gcn_conv",
+    "gin_conv",
+    "normalize_adjacency",
+    "propagate",
+    "sage_conv",
+    "ssgc",
+]

@@ -1,0 +1,222 @@
+"""Adjacency matrices as users give them, and as the kernels take them.
+
+The only place that looks at a user's graph. Everything else trusts an `Adjacency`: indices in
+range, rows sorted, no edge twice, no stored zeros, finite weights.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+
+from convlib import _validation as check
+
+NORMALIZATIONS = ("symmetric", "row", "column", "none")
+SELF_LOOPS = ("fill", "add", "keep", "remove")
+DIRECTIONS = ("rows", "columns", "both")
+MOST_NODES = 2**31 - 1
+EDGES_AT_ONCE = 1 << 22    # looked at in one piece, so that checks need no array of all edges
+
+
+@dataclass(frozen=True, eq=False)
+class Adjacency:
+    """A square sparse matrix: row i gathers from `columns[starts[i]:starts[i + 1]]`."""
+
+    starts: np.ndarray            # intp, (n_nodes + 1,)
+    columns: np.ndarray           # int32, (n_edges,)
+    weights: np.ndarray | None    # float64 or float32, (n_edges,); None: all are one
+
+    @property
+    def n_nodes(self):
+        """Rows, and columns."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def degrees(self):
+        """Number of edges of each row."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def most(self):
+        """The largest number of edges in a row."""
+        return int(self.degrees.max(initial=0))
+
+    @cached_property
+    def has_loop(self):
+        """Whether a row has an edge to itself, for each row."""
+        found = np.zeros(self.n_nodes, bool)
+        for first, rows in self._pieces():
+            found[rows[rows == self.columns[first:first + len(rows)]]] = True
+        return found
+
+    @cached_property
+    def transposed(self):
+        """The matrix whose rows gather where its columns did."""
+        data = np.ones(len(self.columns), np.int8) if self.weights is None else self.weights
+        turned = self._csr(data).T.tocsr()
+        return Adjacency(*_owned(turned.indptr, turned.indices),
+                         None if self.weights is None else turned.data)
+
+    def sums(self, magnitudes=False):
+        """Return the sum of the weights of each row, or of their magnitudes, in float64."""
+        if self.weights is None:
+            return self.degrees.astype(np.float64)
+        sums = np.zeros(self.n_nodes)
+        for first, rows in self._pieces():
+            weights = self.weights[first:first + len(rows)].astype(np.float64)
+            sums += np.bincount(rows, abs(weights) if magnitudes else weights, self.n_nodes)
+        return sums
+
+    def without_weights(self):
+        """Return the same edges, all of weight one."""
+        return self if self.weights is None else Adjacency(self.starts, self.columns, None)
+
+    def without_loops(self):
+        """Return the matrix without its diagonal."""
+        if not self.has_loop.any():
+            return self
+        rows = np.repeat(np.arange(self.n_nodes, dtype=np.int32), self.degrees)
+        kept = rows != self.columns
+        starts = self.starts - np.concatenate([[0], np.cumsum(self.has_loop)])
+        weights = None if self.weights is None else self.weights[kept]
+        return Adjacency(starts.astype(np.intp), self.columns[kept], weights)
+
+    def loop_weights(self):
+        """Return the diagonal in float64."""
+        if self.weights is None:
+            return self.has_loop.astype(np.float64)
+        diagonal = np.zeros(self.n_nodes)
+        for first, rows in self._pieces():
+            is_loop = rows == self.columns[first:first + len(rows)]
+            diagonal[rows[is_loop]] = self.weights[first:first + len(rows)][is_loop]
+        return diagonal
+
+    def matrix(self, dtype):
+        """Return it as a scipy.sparse.csr_array of `dtype`, which may share the indices."""
+        ones = self.weights is None
+        return self._csr(np.ones(len(self.columns), dtype) if ones else self.weights.astype(dtype))
+
+    def _csr(self, data):
+        return sp.csr_array((data, self.columns, self.starts), shape=(self.n_nodes,) * 2)
+
+    def _pieces(self):
+        """Yield the first edge and the rows of all edges, piece by piece."""
+        for first in range(0, len(self.columns), EDGES_AT_ONCE):
+            last = min(first + EDGES_AT_ONCE, len(self.columns))
+            begin = np.searchsorted(self.starts, first, "right") - 1
+            end = np.searchsorted(self.starts, last, "left")
+            bounds = np.clip(self.starts[begin:end + 1], first, last)
+            yield first, np.repeat(np.arange(begin, end), np.diff(bounds))
+
+
+def adjacency_of(name, value, dtype, *, weighted=True):
+    """Return a user's matrix as an Adjacency with weights of `dtype`, if they are not all one."""
+    matrix = _csr_of(name, value)
+    _verify(name, matrix)
+    starts = matrix.indptr
+    data, indices = matrix.data[:starts[-1]], matrix.indices[:starts[-1]]
+    if data.dtype.kind not in "fiub" or data.dtype.itemsize > 8:
+        raise TypeError(f"{name} must hold real numbers; got {data.dtype}")
+    if not _all(data, np.isfinite):
+        raise ValueError(f"{name} must hold finite weights; got NaN or infinity")
+    if not _all(data, np.all) or not _is_sorted(starts, indices):
+        matrix = sp.csr_array((data.copy(), indices.copy(), starts.copy()), shape=matrix.shape)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        data, indices, starts = matrix.data, matrix.indices, matrix.indptr
+    starts, indices = _owned(starts, indices)
+    if not weighted or _all(data, lambda piece: piece == 1):
+        return Adjacency(starts, indices, None)
+    weights = data.astype(dtype, copy=False)
+    if not _all(weights, np.isfinite):
+        raise ValueError(f"{name} holds weights beyond the range of {np.dtype(dtype).name}")
+    return Adjacency(starts, indices, weights)
+
+
+def _csr_of(name, value):
+    """Return a sparse matrix or array of any format as CSR, checked for its shape alone."""
+    if not sp.issparse(value):
+        came = type(value).__name__
+        hint = "; scipy.sparse.csr_array makes one of a dense array" if isinstance(
+            value, np.ndarray) else ""
+        raise TypeError(f"{name} must be a scipy.sparse matrix or array; got {came}{hint}")
+    if value.ndim != 2 or value.shape[0] != value.shape[1]:
+        raise ValueError(f"{name} must be square, (n_nodes, n_nodes); got shape {value.shape}")
+    if value.shape[0] > MOST_NODES:
+        raise ValueError(f"{name} must have at most {MOST_NODES} nodes; got {value.shape[0]}")
+    if value.format == "csr":
+        return value
+    if value.format == "coo":
+        size = value.shape[0]
+        for axis, numbers in enumerate((value.row, value.col)):
+            if len(numbers) != len(value.data):
+                raise ValueError(f"{name} has {len(numbers)} indices for {len(value.data)} values")
+            if len(numbers) and not (numbers.min() >= 0 and numbers.max() < size):
+                raise ValueError(
+                    f"{name} must have indices in 0 .. {size - 1}; got {numbers.min()} .. "
+                    f"{numbers.max()} along axis {axis}")
+    elif value.format in ("csc", "bsr"):
+        _verify(name, value)
+    return value.tocsr()
+
+
+def _verify(name, matrix):
+    """Refuse arrays of a compressed matrix that do not fit together."""
+    starts, indices, data = matrix.indptr, matrix.indices, matrix.data
+    block = matrix.blocksize if matrix.format == "bsr" else (1, 1)
+    n_rows, n_columns = (size // part for size, part in zip(matrix.shape, block, strict=True))
+    for array in (starts, indices):
+        if array.dtype.kind not in "iu" or array.ndim != 1:
+            raise ValueError(f"{name} must have one axis of integer indices; got {array.dtype} of "
+                             f"shape {array.shape}")
+    if len(starts) != n_rows + 1:
+        raise ValueError(f"{name} must have indptr of length {n_rows + 1}; got {len(starts)}")
+    if starts[0] != 0 or (np.diff(starts) < 0).any():
+        raise ValueError(f"{name} must have indptr that begins with 0 and never falls")
+    if starts[-1] > min(len(indices), len(data)):
+        raise ValueError(f"{name} must have indices and data for its {starts[-1]} edges; got "
+                         f"{len(indices)} and {len(data)}")
+    used = indices[:starts[-1]]
+    if len(used) and not (used.min() >= 0 and used.max() < n_columns):
+        raise ValueError(f"{name} must have indices in 0 .. {n_columns - 1}; got {used.min()} .. "
+                         f"{used.max()}")
+
+
+def _owned(starts, indices):
+    """Return the indices as the kernels take them."""
+    return np.ascontiguousarray(starts, np.intp), np.ascontiguousarray(indices, np.int32)
+
+
+def _all(values, test):
+    """Return whether a test holds everywhere, piece by piece."""
+    return all(np.all(test(values[first:first + EDGES_AT_ONCE]))
+               for first in range(0, len(values), EDGES_AT_ONCE))
+
+
+def _is_sorted(starts, indices):
+    """Return whether the indices of each row rise."""
+    n_edges = int(starts[-1])
+    begins = np.asarray(starts[1:-1])
+    for first in range(0, n_edges, EDGES_AT_ONCE):
+        last = min(first + EDGES_AT_ONCE + 1, n_edges)
+        rises = np.diff(indices[first:last]) > 0
+        here = begins[np.searchsorted(begins, first + 1):np.searchsorted(begins, last)]
+        rises[here - first - 1] = True
+        if not rises.all():
+            return False
+    return True
+
+
+def features_array(name, value, n_nodes=None):
+    """Return features as an array (n_nodes, n_features) or (n_signals, n_nodes, n_features)."""
+    array = value if check.is_plain(value) else check.numeric_array(name, value)
+    allowed = "an array of shape (n_nodes, n_features) or (n_signals, n_nodes, n_features)"
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{name} must be {allowed}; got shape {array.shape}")
+    if n_nodes is not None and array.shape[-2] != n_nodes:
+        raise ValueError(f"{name} must have a row for each of the {n_nodes} nodes of the adjacency"
+                         f"; got shape {array.shape}")
+    if array.dtype not in check.FLOATS:
+        array = array.astype(check.result_dtype(array.dtype))
+    return array if array.strides[-1] == array.itemsize else np.ascontiguousarray(array)

@@ -1,0 +1,190 @@
+"""Features gathered along edges: the adjacency with its normalisation, and the call of C."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from convlib._native import graph as native
+from convlib._terms import ACTIVATION_CODES, by_dtype, lanes
+from convlib._threads import thread_count
+from convlib.graph._adjacency import Adjacency
+
+GATHER, ATTEND = by_dtype(native.gather), by_dtype(native.attend)
+
+REDUCTIONS = {"max": 0, "sum": 1, "min": 2}    # as in _native/c/microkernels.h
+READ_BYTES = 15e9           # features gathered in a second by one thread
+SCORE_SECONDS = 5e-9        # of one edge and head
+RUN_SECONDS = 100e-6
+CACHE_BYTES = 32 * 2**20    # beyond it rows are fetched ahead and results stored past the caches
+EDGES_AHEAD = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """The linear map diag(factors) (A + diag(loops)) diag(scales); None stands for ones, or zeros.
+
+    Its arrays have the dtype of the features.
+    """
+
+    adjacency: Adjacency
+    loops: np.ndarray | None = None
+    scales: np.ndarray | None = None
+    factors: np.ndarray | None = None
+
+    @property
+    def transposed(self):
+        """The adjoint map."""
+        return Operator(self.adjacency.transposed, self.loops, self.factors, self.scales)
+
+    def times(self, share):
+        """Return the map times a number."""
+        if share == 1:
+            return self
+        n_nodes = self.adjacency.n_nodes
+        factors = np.ones(n_nodes, self.dtype) if self.factors is None else self.factors
+        return replace(self, factors=factors * factors.dtype.type(share))
+
+    @property
+    def dtype(self):
+        """Of the arrays, if there are any."""
+        arrays = (self.factors, self.scales, self.loops, self.adjacency.weights)
+        return next((array.dtype for array in arrays if array is not None), np.dtype(np.float32))
+
+    def matrix(self, dtype):
+        """Return the map as a scipy.sparse.csr_array."""
+        matrix = self.adjacency.matrix(dtype)
+        if self.loops is not None:
+            matrix = matrix + sp.diags_array(self.loops.astype(dtype))
+        if self.scales is not None:
+            matrix = matrix @ sp.diags_array(self.scales)
+        if self.factors is not None:
+            matrix = sp.diags_array(self.factors) @ matrix
+        matrix = sp.csr_array(matrix, dtype=dtype)
+        matrix.sort_indices()
+        return matrix
+
+
+def normalized(adjacency, dtype, normalization, self_loops, *, signed=False):
+    """Return the operator of an adjacency under a normalisation."""
+    loops = None
+    if self_loops == "remove":
+        adjacency = adjacency.without_loops()
+    elif self_loops == "fill":
+        loops = (~adjacency.has_loop).astype(dtype)
+    elif self_loops == "add":
+        loops = np.ones(adjacency.n_nodes, dtype)
+    if normalization == "none":
+        return Operator(adjacency, loops)
+    turned = adjacency.transposed if normalization == "column" else adjacency
+    sums = turned.sums(signed)
+    if loops is not None:
+        diagonal = turned.loop_weights() if signed else 0
+        sums += abs(diagonal + loops) - abs(diagonal)
+    if normalization == "symmetric" and not signed and (sums < 0).any():
+        node = int(np.argmax(sums < 0))
+        raise ValueError(
+            "the symmetric normalization needs weights whose sums are not negative; got "
+            f"{sums[node]:g} in row {node}; signed=True takes sums of magnitudes")
+    shares = np.zeros_like(sums)
+    power = -0.5 if normalization == "symmetric" else -1.0
+    np.power(sums, power, out=shares, where=sums != 0)
+    shares = shares.astype(dtype)
+    return Operator(
+        adjacency, loops, scales=None if normalization == "row" else shares,
+        factors=None if normalization == "column" else shares)
+
+
+def directed(adjacency, direction):
+    """Return the adjacency whose rows gather along edges of a direction."""
+    if direction == "rows":
+        return adjacency
+    turned = adjacency.transposed
+    if direction == "columns":
+        return turned
+    # Where both directions have an edge its weight is their mean, so that symmetric ones stay.
+    dtype = np.float64 if adjacency.weights is None else adjacency.weights.dtype
+    one = adjacency.matrix(dtype)
+    total = one + turned.matrix(dtype)
+    count = adjacency.without_weights().matrix(np.int8) + turned.without_weights().matrix(np.int8)
+    # Weights that cancel are dropped by the sum, and so is their count.
+    total.sort_indices()
+    count = sp.csr_array(count.multiply(total != 0))
+    count.sort_indices()
+    weights = total.data / count.data
+    starts, columns = total.indptr.astype(np.intp), total.indices.astype(np.int32)
+    return Adjacency(starts, columns, None if (weights == 1).all() else weights.astype(dtype))
+
+
+def apply(operator, features, out=None, *, added=None, added_share=0.0, reduction="sum",
+          activation=None, n_threads=None):
+    """Write the operator times the features, plus a share of `added`, or extremes, to `out`."""
+    if features.ndim == 3:
+        if out is None:
+            out = np.empty(features.shape, features.dtype)
+        for number, signal in enumerate(features):
+            apply(operator, signal, out[number], reduction=reduction, activation=activation,
+                  added=None if added is None else added[number], added_share=added_share,
+                  n_threads=n_threads)
+        return out
+    adjacency = operator.adjacency
+    if out is None:
+        out = np.empty((adjacency.n_nodes, features.shape[1]), features.dtype)
+    if out.size == 0:
+        return out
+    row_bytes = features.shape[1] * features.itemsize
+    seconds = (len(adjacency.columns) + adjacency.n_nodes) * (row_bytes / READ_BYTES + 2e-9)
+    n_threads = thread_count(n_threads, seconds)
+    bounds = runs(adjacency, seconds)
+    nothing = np.empty(0, features.dtype)
+    arrays = (nothing if array is None else array for array in (
+        adjacency.weights, operator.scales, operator.loops, operator.factors))
+    GATHER[features.dtype](
+        adjacency.starts, adjacency.columns, *arrays, features,
+        features[:0] if added is None else added, added_share, out, REDUCTIONS[reduction],
+        ACTIVATION_CODES[activation], bounds,
+        EDGES_AHEAD if features.nbytes > CACHE_BYTES // 2 else 0, out.nbytes > CACHE_BYTES,
+        max(1, min(n_threads, len(bounds) - 1)))
+    return out
+
+
+def attend(adjacency, features, sources, targets, slope, has_loops, n_threads=None):
+    """Return sums of neighbours' features weighted by attention."""
+    out = np.empty(features.shape, features.dtype)
+    if out.size == 0:
+        return out
+    heads = sources.shape[1]
+    n_edges = len(adjacency.columns) + adjacency.n_nodes
+    seconds = n_edges * (features.shape[1] * features.itemsize / READ_BYTES
+                         + heads * SCORE_SECONDS)
+    bounds = runs(adjacency, seconds)
+    n_threads = thread_count(n_threads, seconds, len(bounds) - 1)
+    width = lanes(features.dtype.name)
+    most = -(-(adjacency.most + 1) // width) * width
+    ATTEND[features.dtype](
+        adjacency.starts, adjacency.columns, sources, targets, slope, has_loops, features, out,
+        bounds, np.empty((n_threads, heads * most), features.dtype))
+    return out
+
+
+def runs(adjacency, seconds):
+    """Return where runs of rows of about equal work begin and end."""
+    n_nodes = adjacency.n_nodes
+    n_runs = int(min(max(1, seconds / RUN_SECONDS), n_nodes, 4096))
+    if n_runs == 1:
+        return np.array([0, n_nodes], np.intp)
+    # Rows cost as much as an edge. The sums rise by at least one with each row.
+    total = int(adjacency.starts[-1]) + n_nodes
+    wanted = np.arange(1, n_runs) * total // n_runs
+    bounds = first_row(adjacency.starts, wanted)
+    return np.unique(np.concatenate([[0], bounds, [n_nodes]])).astype(np.intp)
+
+
+def first_row(starts, wanted):
+    """Return for each wanted work the first row before which as much is done: starts[i] + i."""
+    low, high = np.zeros_like(wanted), np.full_like(wanted, len(starts) - 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        is_less = starts[middle] + middle < wanted
+        low, high = np.where(is_less, middle + 1, low), np.where(is_less, high, middle)
+    return low

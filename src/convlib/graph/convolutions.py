@@ -1,0 +1,769 @@
+"""Graph convolutions: features of nodes gathered along the edges of a sparse matrix."""
+
+import numpy as np
+
+from convlib import _validation as check
+from convlib.graph._adjacency import (
+    DIRECTIONS,
+    NORMALIZATIONS,
+    SELF_LOOPS,
+    adjacency_of,
+    features_array,
+)
+from convlib.graph._gather import Operator, apply, attend, directed, normalized
+from convlib.ops.conv import conv
+
+KINDS = ("sum", "mean", "max", "min")
+
+
+def normalize_adjacency(adjacency, normalization="symmetric", *, self_loops="fill",
+                        direction="rows", signed=False, dtype=None):
+    """Return the matrix that graph convolutions multiply features with.
+
+    Row i of the result holds what node i gathers from each node.
+
+    Parameters
+    ----------
+    adjacency : sparse matrix or array of shape (n_nodes, n_nodes)
+        Row i gathers from the columns j where ``adjacency[i, j]`` is not zero; any format of
+        scipy.sparse. Stored zeros are dropped, duplicates are summed; it is never changed.
+    normalization : {'symmetric', 'row', 'column', 'none'}, default='symmetric'
+        Divide by the sums of rows: by their roots on both sides, or by themselves; or by the sums
+        of columns; or not at all. Rows whose sum is zero become zero.
+    self_loops : {'fill', 'add', 'keep', 'remove'}, default='fill'
+        Give each node an edge to itself, of weight one, where it has none; or in any case, added
+        to what it has; or keep or remove those that are there.
+    direction : {'rows', 'columns', 'both'}, default='rows'
+        Gather along rows; along columns, which is against the edges; or both, where an edge that
+        is there in both directions counts once, with the mean of its weights.
+    signed : bool, default=False
+        Whether sums are those of magnitudes, so that weights may be negative.
+    dtype : dtype, default=None
+        Of the result: float32 or float64. None keeps a float64 matrix and makes others float32
+        where their values fit, as everywhere in convlib.
+
+    Returns
+    -------
+    matrix : scipy.sparse.csr_array of shape (n_nodes, n_nodes)
+        With sorted indices.
+
+    Raises
+    ------
+    TypeError
+        If `adjacency` is not sparse, or does not hold real numbers.
+    ValueError
+        If it is not square, if its arrays do not fit together, or if it holds NaN, infinity or,
+        under the symmetric normalization, rows with a negative sum.
+
+    References
+    ----------
+    .. [1] T. N. Kipf and M. Welling, "Semi-Supervised Classification with Graph Convolutional
+       Networks", ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> path = sp.csr_array(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]))
+    >>> cl.graph.normalize_adjacency(path, "row").toarray()
+    array([[0.5       , 0.5       , 0.        ],
+           [0.33333333, 0.33333333, 0.33333333],
+           [0.        , 0.5       , 0.5       ]])
+    """
+    if dtype is None:
+        dtype = check.result_dtype(adjacency.dtype) if hasattr(adjacency, "dtype") \
+            and np.dtype(adjacency.dtype).kind in "fiub" else np.float32
+    dtype = np.dtype(dtype)
+    if dtype not in check.FLOATS:
+        raise ValueError(f"dtype must be float32 or float64; got {dtype}")
+    operator = _operator(adjacency, dtype, normalization, self_loops, direction, signed)
+    return operator.matrix(dtype)
+
+
+def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None, out=None):
+    """Reduce the features of each node's neighbours to one row.
+
+    Parameters
+    ----------
+    features : array-like of shape (n_nodes, n_features)
+        Or (n_signals, n_nodes, n_features): several signals on one graph. float32 and float64 stay
+        what they are; other dtypes as in `conv`.
+    adjacency : sparse matrix or array of shape (n_nodes, n_nodes)
+        As in `normalize_adjacency`.
+    kind : {'sum', 'mean', 'max', 'min'}, default='sum'
+        A mean divides by the sum of the weights. Maxima and minima take no weights; NaN comes
+        before everything.
+    weighted : bool, default=True
+        Whether sums and means multiply with the weights of the edges, or take them as one.
+    n_threads : int, default=None
+        OpenMP threads, as in `conv`; the result does not depend on them.
+    out : ndarray, default=None
+        Where to write the result: of its shape and dtype, contiguous, apart from the features.
+
+    Returns
+    -------
+    out : ndarray of the shape of `features`
+        Zeros for a node without neighbours.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind.
+    ValueError
+        If shapes do not fit, or `adjacency` is not as in `normalize_adjacency`.
+
+    See Also
+    --------
+    propagate : Several hops of a normalized sum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> edges = sp.csr_array(np.array([[0, 1, 1], [0, 0, 2], [0, 0, 0]]))
+    >>> cl.graph.aggregate(np.array([[1.0], [2.0], [5.0]]), edges, "mean")
+    array([[3.5],
+           [5. ],
+           [0. ]])
+    """
+    kind = check.choice("kind", kind, KINDS)
+    weighted = check.flag("weighted", weighted)
+    n_threads = check.threads(n_threads)
+    features = features_array("features", features)
+    taken = adjacency_of("adjacency", adjacency, features.dtype,
+                         weighted=weighted and kind in ("sum", "mean"))
+    features = features_array("features", features, taken.n_nodes)
+    out = check.output_array(out, features.shape, features.dtype, features)
+    if kind in ("max", "min"):
+        return apply(Operator(taken), features, out, reduction=kind, n_threads=n_threads)
+    operator = normalized(taken, features.dtype, "row" if kind == "mean" else "none", "keep")
+    return apply(operator, features, out, n_threads=n_threads)
+
+
+def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmetric",
+              self_loops="fill", direction="rows", signed=False, n_threads=None, out=None):
+    """Multiply features with the normalized adjacency, hop by hop.
+
+    Each hop is ``h = (1 - alpha) * (A @ h) + alpha * features``, with the matrix A of
+    `normalize_adjacency`, which is not made: the normalization is folded into the sums.
+
+    Parameters
+    ----------
+    features, adjacency
+        As in `aggregate`.
+    n_hops : int, default=1
+        How often; 0 returns a copy.
+    alpha : float, default=0.0
+        Share of the features themselves in each hop: personalized propagation [2]_.
+    normalization, self_loops, direction, signed
+        As in `normalize_adjacency`.
+    n_threads, out
+        As in `aggregate`.
+
+    Returns
+    -------
+    out : ndarray of the shape of `features`
+        In their dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `aggregate` and `normalize_adjacency`; or if `n_hops` is negative, or `alpha` is not in
+        0 .. 1.
+
+    References
+    ----------
+    .. [1] F. Wu et al., "Simplifying Graph Convolutional Networks", ICML 2019.
+    .. [2] J. Gasteiger, A. Bojchevski and S. Günnemann, "Predict then Propagate: Graph Neural
+       Networks meet Personalized PageRank", ICLR 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> path = sp.csr_array(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]))
+    >>> cl.graph.propagate(np.eye(3), path, 2, normalization="row").round(2)
+    array([[0.42, 0.42, 0.17],
+           [0.28, 0.44, 0.28],
+           [0.17, 0.42, 0.42]])
+    """
+    n_hops = check.integer("n_hops", n_hops, 0)
+    alpha = _share("alpha", alpha)
+    n_threads = check.threads(n_threads)
+    features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
+                                   signed)
+    out = check.output_array(out, features.shape, features.dtype, features)
+    return hops(operator, features, n_hops, alpha, n_threads, out)
+
+
+def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None):
+    """Return features after some hops, of which only two are kept at a time."""
+    if out is None:
+        out = np.empty(features.shape, features.dtype)
+    if n_hops == 0:
+        out[...] = features
+        return out
+    operator = operator.times(1 - alpha)
+    spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
+    here = features
+    for hop in range(n_hops):
+        there = out if (n_hops - hop) % 2 else spare
+        apply(operator, here, there, added=features if alpha else None, added_share=alpha,
+              n_threads=n_threads)
+        here = there
+    return out
+
+
+def appnp(features, adjacency, n_hops=10, alpha=0.1, *, normalization="symmetric",
+          self_loops="fill", direction="rows", signed=False, n_threads=None, out=None):
+    """Propagate predictions by personalized PageRank: `propagate` with the paper's settings.
+
+    Parameters
+    ----------
+    features, adjacency, n_hops, alpha, normalization, self_loops, direction, signed, n_threads, out
+        As in `propagate`.
+
+    Returns
+    -------
+    out : ndarray of the shape of `features`
+        In their dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `propagate`.
+
+    References
+    ----------
+    .. [1] J. Gasteiger, A. Bojchevski and S. Günnemann, "Predict then Propagate: Graph Neural
+       Networks meet Personalized PageRank", ICLR 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.appnp(np.array([[1.0], [0.0]]), pair).round(3)
+    array([[0.55],
+           [0.45]])
+    """
+    return propagate(features, adjacency, n_hops, alpha=alpha, normalization=normalization,
+                     self_loops=self_loops, direction=direction, signed=signed,
+                     n_threads=n_threads, out=out)
+
+
+def ssgc(features, adjacency, n_hops=16, alpha=0.05, *, normalization="symmetric",
+         self_loops="fill", direction="rows", signed=False, n_threads=None):
+    """Average the features over all hops: simple spectral graph convolution.
+
+    ``alpha * features + (1 - alpha) / n_hops * (A @ features + ... + A^n_hops @ features)``.
+
+    Parameters
+    ----------
+    features, adjacency, n_hops
+        As in `propagate`; `n_hops` is at least 1.
+    alpha : float, default=0.05
+        Share of the features themselves.
+    normalization, self_loops, direction, signed, n_threads
+        As in `propagate`.
+
+    Returns
+    -------
+    out : ndarray of the shape of `features`
+        In their dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `propagate`.
+
+    References
+    ----------
+    .. [1] H. Zhu and P. Koniusz, "Simple Spectral Graph Convolution", ICLR 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.ssgc(np.array([[1.0], [0.0]]), pair, n_hops=2).round(3)
+    array([[0.525],
+           [0.475]])
+    """
+    n_hops = check.integer("n_hops", n_hops, 1)
+    alpha = _share("alpha", alpha)
+    n_threads = check.threads(n_threads)
+    features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
+                                   signed)
+    total = features * features.dtype.type(alpha)
+    share = features.dtype.type((1 - alpha) / n_hops)
+    here = features
+    for _ in range(n_hops):
+        here = apply(operator, here, n_threads=n_threads)
+        total += share * here
+    return total
+
+
+def gcn_conv(features, adjacency, weight, bias=None, *, normalization="symmetric",
+             self_loops="fill", direction="rows", signed=False, activation=None, n_threads=None):
+    """Graph convolution of Kipf and Welling: ``activation(A @ features @ weight + bias)``.
+
+    The two products are taken in the cheaper order.
+
+    Parameters
+    ----------
+    features, adjacency
+        As in `aggregate`.
+    weight : array-like of shape (n_features, n_outputs)
+        Converted to the dtype of the features.
+    bias : array-like of shape (n_outputs,), default=None
+        Added to each row.
+    normalization, self_loops, direction, signed
+        As in `normalize_adjacency`.
+    activation : {None, 'relu', 'relu6', 'leaky_relu', 'abs', 'square', 'sigmoid', 'tanh'}
+        As in `conv`.
+    n_threads : int, default=None
+        As in `aggregate`.
+
+    Returns
+    -------
+    out : ndarray of shape (n_nodes, n_outputs)
+        Or (n_signals, n_nodes, n_outputs).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `normalize_adjacency`; or if weight or bias do not fit the features.
+
+    References
+    ----------
+    .. [1] T. N. Kipf and M. Welling, "Semi-Supervised Classification with Graph Convolutional
+       Networks", ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.gcn_conv(np.array([[1.0], [3.0]]), pair, np.array([[1.0, -1.0]]))
+    array([[ 2., -2.],
+           [ 2., -2.]])
+    """
+    activation = _activation(activation)
+    n_threads = check.threads(n_threads)
+    features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
+                                   signed)
+    weight = _weight("weight", weight, features)
+    bias = _bias("bias", bias, weight.shape[1], features.dtype)
+    return transform(operator, features, weight, bias, activation, n_threads)
+
+
+def transform(operator, features, weight, bias=None, activation=None, n_threads=None):
+    """Return the activated operator @ features @ weight + bias, in the cheaper order."""
+    if weight.shape[0] <= weight.shape[1]:
+        gathered = apply(operator, features, n_threads=n_threads)
+        return product(gathered, weight, bias, activation, n_threads)
+    outputs = product(features, weight, n_threads=n_threads)
+    added = None if bias is None else np.broadcast_to(bias, outputs.shape)
+    return apply(operator, outputs, added=added, added_share=1.0, activation=activation,
+                 n_threads=n_threads)
+
+
+def product(features, weight, bias=None, activation=None, n_threads=None):
+    """Return features @ weight + bias by the kernels of 1x1 convolution, so no BLAS."""
+    signals = features if features.ndim == 3 else features[np.newaxis]
+    if signals.size == 0 or weight.shape[1] == 0:
+        return np.empty((*features.shape[:-1], weight.shape[1]), features.dtype)
+    out = conv(signals, weight[np.newaxis], bias, activation=activation, n_threads=n_threads)
+    return out if features.ndim == 3 else out[0]
+
+
+def sage_conv(features, adjacency, weight, root_weight=None, bias=None, *, kind="mean",
+              self_loops="keep", direction="rows", activation=None, n_threads=None):
+    """GraphSAGE: ``activation(aggregate(features) @ weight + features @ root_weight + bias)``.
+
+    Parameters
+    ----------
+    features, adjacency
+        As in `aggregate`; the weights of the edges are ignored.
+    weight : array-like of shape (n_features, n_outputs)
+        For what comes from the neighbours.
+    root_weight : array-like of shape (n_features, n_outputs), default=None
+        For the node itself, left out if None.
+    bias : array-like of shape (n_outputs,), default=None
+        Added to each row.
+    kind : {'mean', 'max', 'sum'}, default='mean'
+        What becomes of the neighbours.
+    self_loops : {'keep', 'fill', 'add', 'remove'}, default='keep'
+        As in `normalize_adjacency`.
+    direction, activation, n_threads
+        As in `gcn_conv`.
+
+    Returns
+    -------
+    out : ndarray of shape (n_nodes, n_outputs)
+        Or (n_signals, n_nodes, n_outputs).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gcn_conv`.
+
+    References
+    ----------
+    .. [1] W. L. Hamilton, R. Ying and J. Leskovec, "Inductive Representation Learning on Large
+       Graphs", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.sage_conv(np.array([[1.0], [3.0]]), pair, [[1.0]], [[10.0]])
+    array([[13.],
+           [31.]])
+    """
+    kind = check.choice("kind", kind, ("mean", "max", "sum"))
+    activation = _activation(activation)
+    n_threads = check.threads(n_threads)
+    normalization = "row" if kind == "mean" else "none"
+    features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
+                                   weighted=False)
+    weight = _weight("weight", weight, features)
+    bias = _bias("bias", bias, weight.shape[1], features.dtype)
+    roots = None
+    if root_weight is not None:
+        root_weight = _weight("root_weight", root_weight, features, weight.shape[1])
+        roots = product(features, root_weight, n_threads=n_threads)
+    if kind == "max" or roots is None:
+        if kind == "max":
+            gathered = apply(operator, features, reduction="max", n_threads=n_threads)
+            outputs = product(gathered, weight, bias, None if roots is not None else activation,
+                              n_threads)
+        else:
+            outputs = transform(operator, features, weight, bias, activation, n_threads)
+        return outputs if roots is None else _activated(outputs + roots, activation)
+    if bias is not None:
+        roots += bias
+    outputs = product(features, weight, n_threads=n_threads)
+    return apply(operator, outputs, added=roots, added_share=1.0, activation=activation,
+                 n_threads=n_threads)
+
+
+def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="keep",
+             direction="rows", activation="relu", n_threads=None):
+    """Graph isomorphism convolution: a small network of ``(1 + eps) * x_i + sum of neighbours``.
+
+    Parameters
+    ----------
+    features, adjacency
+        As in `aggregate`; the weights of the edges are ignored.
+    weights : sequence of array-like
+        Of shape (n_features, n_hidden), (n_hidden, ...) and so on: the layers of the network.
+    biases : sequence of array-like or None, default=None
+        As many, of shape (n_hidden,) and so on.
+    eps : float, default=0.0
+        What the node itself counts more than a neighbour.
+    self_loops, direction
+        As in `sage_conv`.
+    activation : as in `conv`, default='relu'
+        Between the layers; the last is not activated.
+    n_threads : int, default=None
+        As in `aggregate`.
+
+    Returns
+    -------
+    out : ndarray of shape (n_nodes, n_outputs)
+        Or (n_signals, n_nodes, n_outputs).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gcn_conv`.
+
+    References
+    ----------
+    .. [1] K. Xu, W. Hu, J. Leskovec and S. Jegelka, "How Powerful are Graph Neural Networks?",
+       ICLR 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.gin_conv(np.array([[1.0], [3.0]]), pair, [[[1.0]], [[2.0]]])
+    array([[8.],
+           [8.]])
+    """
+    activation = _activation(activation)
+    n_threads = check.threads(n_threads)
+    eps = check.real_number("eps", eps, "a finite number")
+    if not np.isfinite(eps):
+        raise ValueError(f"eps must be a finite number; got {eps}")
+    features, operator = _prepared(features, adjacency, "none", self_loops, direction,
+                                   weighted=False)
+    weights = check.as_entries(weights)
+    biases = (None,) * len(weights or ()) if biases is None else check.as_entries(biases)
+    if not weights or biases is None or len(biases) != len(weights):
+        raise ValueError("weights must be a sequence of at least one array, and biases of as many")
+    layers, width = [], features
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        weight = _weight(f"weights[{number}]", weight, width)
+        layers.append((weight, _bias(f"biases[{number}]", bias, weight.shape[1], features.dtype)))
+        width = weight
+    loops = np.full(len(features) if features.ndim == 2 else features.shape[1], 1 + eps,
+                    features.dtype)
+    if operator.loops is not None:
+        loops += operator.loops
+    here = apply(Operator(operator.adjacency, loops), features, n_threads=n_threads)
+    for number, (weight, bias) in enumerate(layers):
+        last = number == len(layers) - 1
+        here = product(here, weight, bias, None if last else activation, n_threads)
+    return here
+
+
+def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetric",
+              lambda_max=2.0, direction="rows", signed=False, activation=None, n_threads=None):
+    """Chebyshev convolution: ``sum over k of T_k(L) @ features @ weights[k]``.
+
+    L is the Laplacian, scaled to -1 .. 1: ``2 / lambda_max * (I - A) - I``; self loops are
+    removed first.
+
+    Parameters
+    ----------
+    features, adjacency
+        As in `aggregate`.
+    weights : array-like of shape (n_terms, n_features, n_outputs)
+        One matrix for each polynomial, from T_0 on.
+    bias : array-like of shape (n_outputs,), default=None
+        Added to each row.
+    normalization : {'symmetric', 'row', 'column'}, default='symmetric'
+        Of the A in the Laplacian.
+    lambda_max : float, default=2.0
+        The largest eigenvalue of the Laplacian, or a bound.
+    direction, signed, activation, n_threads
+        As in `gcn_conv`.
+
+    Returns
+    -------
+    out : ndarray of shape (n_nodes, n_outputs)
+        Or (n_signals, n_nodes, n_outputs).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gcn_conv`.
+
+    References
+    ----------
+    .. [1] M. Defferrard, X. Bresson and P. Vandergheynst, "Convolutional Neural Networks on Graphs
+       with Fast Localized Spectral Filtering", NeurIPS 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.cheb_conv(np.array([[1.0], [3.0]]), pair, [[[0.0]], [[1.0]]])
+    array([[-3.],
+           [-1.]])
+    """
+    activation = _activation(activation)
+    n_threads = check.threads(n_threads)
+    normalization = check.choice("normalization", normalization, ("symmetric", "row", "column"))
+    lambda_max = check.positive_number("lambda_max", lambda_max)
+    features, operator = _prepared(features, adjacency, normalization, "remove", direction, signed)
+    weights = check.numeric_array("weights", weights)
+    if weights.ndim != 3 or len(weights) == 0 or weights.shape[1] != features.shape[-1]:
+        raise ValueError("weights must be an array of shape (n_terms, n_features="
+                         f"{features.shape[-1]}, n_outputs); got shape {weights.shape}")
+    weights = np.ascontiguousarray(weights, features.dtype)
+    bias = _bias("bias", bias, weights.shape[2], features.dtype)
+    terms = chebyshev(operator, features, len(weights), lambda_max, n_threads)
+    total = product(features, weights[0], bias, n_threads=n_threads)
+    for term, weight in zip(terms, weights[1:], strict=True):
+        total += product(term, weight, n_threads=n_threads)
+    return _activated(total, activation)
+
+
+def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):
+    """Yield T_1(L) @ features and so on, up to n_terms with T_0."""
+    # L = share * I - scale * A, where the identity is a weight of a node for itself.
+    scale, share = 2 / lambda_max, 2 / lambda_max - 1
+    before, here = None, features
+    for term in range(1, n_terms):
+        double = 1 if term == 1 else 2
+        there = apply(operator.times(-scale * double), here, added=before, added_share=-1.0,
+                      n_threads=n_threads)
+        if share:
+            there += here * here.dtype.type(share * double)
+        before, here = here, there
+        yield here
+
+
+def gat_conv(features, adjacency, weight, source_attention, target_attention, bias=None, *,
+             negative_slope=0.2, concat=True, add_self_loops=True, direction="rows",
+             activation=None, n_threads=None):
+    """Graph attention: neighbours weighted by softmax of a score of both ends of the edge.
+
+    The score of node i for its neighbour j is leaky(a_source @ h_j + a_target @ h_i), where h is
+    ``features @ weight``. No array of all edges is made.
+
+    Parameters
+    ----------
+    features, adjacency
+        As in `aggregate`; the weights of the edges are ignored.
+    weight : array-like of shape (n_features, n_heads * n_outputs)
+        The heads one after the other.
+    source_attention, target_attention : array-like of shape (n_heads, n_outputs)
+        The vectors a of each head.
+    bias : array-like, default=None
+        Of shape (n_heads * n_outputs,), or (n_outputs,) without `concat`.
+    negative_slope : float, default=0.2
+        Of scores below zero.
+    concat : bool, default=True
+        Whether heads stand side by side, or their mean is taken.
+    add_self_loops : bool, default=True
+        Whether self loops are removed and each node gets one; else those that are there stay.
+    direction, activation, n_threads
+        As in `gcn_conv`.
+
+    Returns
+    -------
+    out : ndarray of shape (n_nodes, n_heads * n_outputs)
+        Or (n_nodes, n_outputs).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gcn_conv`.
+
+    References
+    ----------
+    .. [1] P. Veličković et al., "Graph Attention Networks", ICLR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import convlib as cl
+    >>> pair = sp.csr_array(np.array([[0, 1], [1, 0]]))
+    >>> cl.graph.gat_conv(np.array([[1.0], [3.0]]), pair, [[1.0]], [[0.0]], [[0.0]])
+    array([[2.],
+           [2.]])
+    """
+    activation = _activation(activation)
+    concat = check.flag("concat", concat)
+    add_self_loops = check.flag("add_self_loops", add_self_loops)
+    negative_slope = check.real_number("negative_slope", negative_slope, "a number")
+    n_threads = check.threads(n_threads)
+    features, operator = _prepared(
+        features, adjacency, "none", "remove" if add_self_loops else "keep", direction,
+        weighted=False)
+    weight = _weight("weight", weight, features)
+    attention = []
+    for name, value in (("source_attention", source_attention),
+                        ("target_attention", target_attention)):
+        value = check.numeric_array(name, value)
+        if value.ndim != 2 or value.size != weight.shape[1] or value.size == 0:
+            raise ValueError(f"{name} must be an array of shape (n_heads, n_outputs) with "
+                             f"{weight.shape[1]} values, as weight has; got shape {value.shape}")
+        attention.append(value.astype(features.dtype))
+    if attention[0].shape != attention[1].shape:
+        raise ValueError("source_attention and target_attention must have one shape; got "
+                         f"{attention[0].shape} and {attention[1].shape}")
+    heads, n_outputs = attention[0].shape
+    bias = _bias("bias", bias, weight.shape[1] if concat else n_outputs, features.dtype)
+    hidden = product(features, weight, n_threads=n_threads)
+    scores = [product(hidden, head_columns(vectors), n_threads=n_threads)
+              for vectors in attention]
+    signals = (hidden, *scores)
+    if hidden.ndim == 2:
+        signals = (array[np.newaxis] for array in signals)
+    outputs = np.stack([
+        attend(operator.adjacency, *arrays, negative_slope, add_self_loops, n_threads)
+        for arrays in zip(*signals, strict=True)
+    ] or [np.empty_like(hidden[:0])])
+    outputs = outputs.reshape(hidden.shape)
+    if not concat:
+        outputs = outputs.reshape(*hidden.shape[:-1], heads, n_outputs).mean(-2)
+    if bias is not None:
+        outputs += bias
+    return _activated(outputs, activation)
+
+
+def head_columns(vectors):
+    """Return the matrix that takes the inner product of each head with its vector."""
+    heads, n_outputs = vectors.shape
+    columns = np.zeros((heads, n_outputs, heads), vectors.dtype)
+    columns[np.arange(heads), :, np.arange(heads)] = vectors
+    return columns.reshape(heads * n_outputs, heads)
+
+
+def _prepared(features, adjacency, normalization, self_loops, direction, signed=False,
+              weighted=True):
+    """Return checked features and the operator that gathers them."""
+    features = features_array("features", features)
+    operator = _operator(adjacency, features.dtype, normalization, self_loops, direction, signed,
+                         weighted)
+    return features_array("features", features, operator.adjacency.n_nodes), operator
+
+
+def _operator(adjacency, dtype, normalization, self_loops, direction, signed, weighted=True):
+    normalization = check.choice("normalization", normalization, NORMALIZATIONS)
+    self_loops = check.choice("self_loops", self_loops, SELF_LOOPS)
+    direction = check.choice("direction", direction, DIRECTIONS)
+    signed = check.flag("signed", signed)
+    taken = adjacency_of("adjacency", adjacency, dtype, weighted=weighted)
+    return normalized(directed(taken, direction), dtype, normalization, self_loops, signed=signed)
+
+
+def _share(name, value):
+    number = check.real_number(name, value, "a number in 0 .. 1")
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be a number in 0 .. 1; got {value!r}")
+    return number
+
+
+def _activation(activation):
+    return check.choice("activation", activation, (None, *check.ACTIVATIONS))
+
+
+def _weight(name, weight, features, n_outputs=None):
+    """Return a matrix from the features to any number of outputs, in their dtype."""
+    array = check.numeric_array(name, weight)
+    if array.ndim != 2 or array.shape[0] != features.shape[-1] or array.shape[1] == 0 \
+            or n_outputs not in (None, array.shape[1]):
+        outputs = "n_outputs" if n_outputs is None else n_outputs
+        raise ValueError(f"{name} must be an array of shape ({features.shape[-1]}, {outputs}); "
+                         f"got shape {array.shape}")
+    return np.ascontiguousarray(array, features.dtype)
+
+
+def _bias(name, bias, n_outputs, dtype):
+    if bias is None:
+        return None
+    array = check.numeric_array(name, bias)
+    if array.shape != (n_outputs,):
+        raise ValueError(f"{name} must be an array of shape ({n_outputs},); got shape "
+                         f"{array.shape}")
+    return np.ascontiguousarray(array, dtype)
+
+
+def _activated(values, activation):
+    """Return the activations, computed by the kernels of 1x1 convolution."""
+    if activation is None:
+        return values
+    signals = values if values.ndim == 3 else values[np.newaxis]
+    one = np.ones((1, 1, values.shape[-1]), values.dtype)
+    out = conv(signals, one, groups=values.shape[-1], activation=activation)
+    return out if values.ndim == 3 else out[0]
