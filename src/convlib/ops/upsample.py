@@ -2,20 +2,24 @@
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from convlib import _validation as check
 from convlib._native import upsample as native
-from convlib._problem import three
-from convlib._terms import CALL_SECONDS, by_dtype
+from convlib._problem import five_axes, three
+from convlib._terms import CALL_SECONDS, STREAM_BYTES, by_dtype, even, lanes, scratch_bytes
 from convlib._threads import thread_count
 
 __all__ = ["upsample"]
 
-RESAMPLE = by_dtype(native.resample)
+ENLARGE, RESAMPLE = by_dtype(native.enlarge), by_dtype(native.resample)
 KINDS = ("nearest", "bilinear", "bicubic")
 TASK_BYTES = 64 * 1024    # of outputs
+PART_BYTES = 16 * 1024    # of a row of outputs
+MOST_LINES = 16           # that are merged
+MOST_TAPS = 4             # along an axis
 WRITTEN_BYTES = 4e9       # bytes a second of one thread
 SHARPNESS = -0.75         # of cubic interpolation, as torch and OpenCV have it
 
@@ -80,8 +84,62 @@ def upsample(images, factor, kind="nearest", *, n_threads=None, out=None):
     shape = (len(images), *large, images.shape[-1])
     out = check.output_array(out, shape, images.dtype, images)
     if out.size:
-        resample(images, out, [axis_taps(*axis, kind) for axis in zip(size, factor)], n_threads)
+        enlarge(five_axes(images), five_axes(out), three(factor, 1), kind, n_threads)
     return out
+
+
+class Form(NamedTuple):
+    """How rows are cut, and what a task writes of them; C takes it as it is."""
+
+    kind: int
+    z_factor: int
+    y_factor: int
+    x_factor: int
+    n_rows: int     # of outputs, in a task
+    pixels: int     # of the image, whose outputs a task writes
+    phases: int     # of them in each pixel
+    merges: int     # whether lanes run over pixels
+    reach: int      # pixels that are seen to each side
+    line: int       # values of a line, with what is read beyond
+    row: int        # values that a task writes of a row
+
+    def scratch(self, itemsize, is_dense):
+        """Return the bytes of scratch for one thread."""
+        line, lines = self.line * itemsize, self.phases * self.line * itemsize
+        merging = (self.row * itemsize, lines) if self.merges else (0, 0)
+        return scratch_bytes(8 * self.phases, 8 * self.phases, MOST_TAPS * self.phases * itemsize,
+                             line, *merging, 0 if is_dense else MOST_TAPS**2 * line)
+
+
+def enlarge(images, out, factor, kind, n_threads):
+    """Write enlarged images, of three axes, to `out`."""
+    dtype = images.dtype.name
+    form = form_of(images.shape[3:], factor, kind, images.itemsize, lanes(dtype))
+    seconds = CALL_SECONDS + (out.nbytes + images.nbytes) / WRITTEN_BYTES
+    n_tasks = -(-prod(out.shape[:3]) // form.n_rows) * -(-images.shape[3] // form.pixels) \
+        * -(-factor[2] // form.phases)
+    n_threads = thread_count(n_threads, seconds, n_tasks)
+    is_dense = images.flags.c_contiguous
+    ENLARGE[dtype](
+        images, out, np.array(form, np.intp), out.nbytes > STREAM_BYTES,
+        np.empty((n_threads, form.scratch(images.itemsize, is_dense)), np.uint8))
+
+
+@lru_cache(maxsize=256)
+def form_of(line_shape, factor, kind, itemsize, width):
+    """Return the `Form` for rows of pixels and channels, and vectors of some width."""
+    n_pixels, channels = line_shape
+    times = factor[2]
+    merges = channels < width and times <= MOST_LINES
+    pixels = even(n_pixels, max(1, PART_BYTES // (times * channels * itemsize)))
+    phases = times
+    if pixels == 1 and not merges:
+        phases = even(times, max(1, PART_BYTES // (channels * itemsize)))
+    row = pixels * phases * channels
+    reach = KINDS.index(kind) if times > 1 else 0
+    return Form(
+        KINDS.index(kind), *factor, max(1, TASK_BYTES // (row * itemsize)), pixels, phases, merges,
+        reach, (pixels + 2 * reach) * channels + 2 * width, row)
 
 
 def resample(images, out, taps, n_threads):
