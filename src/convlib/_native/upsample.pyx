@@ -137,8 +137,8 @@ cdef void enlarge_rows(
         if not is_same:
             pixels = mix(mk, images, form, &part, &rows, copied, copies, line)
         if not form.merges:
-            mix_pixels(mk, part.n_pixels, part.n_phases, channels, shifts, n_taps, weights, pixels,
-                       streams, target)
+            mix_pixels(mk, part.n_pixels, part.n_phases, channels, shifts, n_taps,
+                       NULL if form.kind == NEAREST else weights, pixels, streams, target)
             continue
         if is_same and not streams:
             memcpy(target, target - out.shape[3] * channels, n_values * sizeof(real))

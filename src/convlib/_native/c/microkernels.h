@@ -239,7 +239,7 @@ typedef struct {
 
     /* For each pixel i of a line and each phase p, in this order, an output pixel: the sum over k of
      * weights[4 * p + k] times the pixel i + shifts[p] + k, for n_taps[p] of 2 or 4; one tap is
-     * copied. Reads on to a whole vector behind the last pixel. A fence follows what is streamed. */
+     * copied. Without weights all phases are copies. Reads on to a whole vector behind the last pixel. A fence follows what is streamed. */
     void (*mix_pixels_f32)(ptrdiff_t n_pixels, ptrdiff_t n_phases, ptrdiff_t channels,
                            const ptrdiff_t *shifts, const ptrdiff_t *n_taps, const float *weights,
                            const float *line, int stream, float *out);

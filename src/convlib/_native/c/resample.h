@@ -75,10 +75,51 @@ INLINE void NAME(mix_pixel)(const int n_taps, const REAL *x, ptrdiff_t channels,
     }
 }
 
+/* Each pixel many times over, some vectors at a time. */
+INLINE void NAME(copy_vectors)(const int n, const REAL *x, ptrdiff_t times, ptrdiff_t step,
+                               int stream, REAL *out)
+{
+    VEC v[4];
+    UNROLL
+    for (int j = 0; j < n; j++)
+        v[j] = NAME(load)(x + j * LANES);
+    for (ptrdiff_t k = 0; k < times; k++, out += step) {
+        UNROLL
+        for (int j = 0; j < n; j++) {
+            if (stream)
+                NAME(stream)(out + j * LANES, v[j]);
+            else
+                NAME(store)(out + j * LANES, v[j]);
+        }
+    }
+}
+
+INLINE void NAME(copy_pixels)(ptrdiff_t n_pixels, ptrdiff_t times, ptrdiff_t channels,
+                              const REAL *line, int stream, REAL *out)
+{
+    for (ptrdiff_t i = 0; i < n_pixels; i++, line += channels, out += times * channels) {
+        ptrdiff_t c = 0;
+        for (; c + 4 * LANES <= channels; c += 4 * LANES)
+            NAME(copy_vectors)(4, line + c, times, channels, stream, out + c);
+        while (c < channels) { /* the last vector overlaps the one before */
+            c = c + LANES <= channels ? c : channels - LANES;
+            NAME(copy_vectors)(1, line + c, times, channels, stream, out + c);
+            c += LANES;
+        }
+    }
+}
+
 static void NAME(mix_pixels)(ptrdiff_t n_pixels, ptrdiff_t n_phases, ptrdiff_t channels,
                              const ptrdiff_t *shifts, const ptrdiff_t *n_taps,
                              const REAL *weights, const REAL *line, int stream, REAL *out)
 {
+    if (!weights && channels >= LANES) {
+        if (stream)
+            NAME(copy_pixels)(n_pixels, n_phases, channels, line, 1, out);
+        else
+            NAME(copy_pixels)(n_pixels, n_phases, channels, line, 0, out);
+        return;
+    }
     for (ptrdiff_t i = 0; i < n_pixels; i++, line += channels)
         for (ptrdiff_t phase = 0; phase < n_phases; phase++, out += channels) {
             const REAL *x = line + shifts[phase] * channels, *w = weights + 4 * phase;
