@@ -182,10 +182,12 @@ cdef extern from "microkernels.h":
             float64_t* out,
         ) noexcept nogil
         void (*turn_f32)(
-            intp_t n, intp_t length, const float32_t* lines, intp_t step, float32_t* out, intp_t out_step,
+            intp_t n, intp_t length, const float32_t* lines, intp_t step, float32_t* out,
+            intp_t out_step,
         ) noexcept nogil
         void (*turn_f64)(
-            intp_t n, intp_t length, const float64_t* lines, intp_t step, float64_t* out, intp_t out_step,
+            intp_t n, intp_t length, const float64_t* lines, intp_t step, float64_t* out,
+            intp_t out_step,
         ) noexcept nogil
         void (*mix_rows_f32)(
             intp_t n_rows, const float32_t** rows, const float32_t* weights, intp_t n, float32_t* out,
