@@ -190,10 +190,12 @@ cdef extern from "microkernels.h":
             intp_t out_step,
         ) noexcept nogil
         void (*mix_rows_f32)(
-            intp_t n_rows, const float32_t** rows, const float32_t* weights, intp_t n, float32_t* out,
+            intp_t n_rows, const float32_t** rows, const float32_t* weights, intp_t n,
+            float32_t* out,
         ) noexcept nogil
         void (*mix_rows_f64)(
-            intp_t n_rows, const float64_t** rows, const float64_t* weights, intp_t n, float64_t* out,
+            intp_t n_rows, const float64_t** rows, const float64_t* weights, intp_t n,
+            float64_t* out,
         ) noexcept nogil
         void (*mix_pixels_f32)(
             intp_t n_pixels, intp_t n_phases, intp_t channels, const intp_t* shifts,
