@@ -19,10 +19,11 @@ try:
 except ImportError:
     torch = None
 
-# n_images, height, width, channels
+# n_images, spatial size, channels
 SHAPES = ((1, 56, 56, 64), (1, 28, 28, 256), (8, 128, 128, 32), (4, 64, 64, 64), (1, 512, 512, 3),
-          (1, 512, 512, 1), (32, 8, 8, 64))
+          (1, 512, 512, 1), (32, 8, 8, 64), (4, 4096, 16), (1, 100_000, 1), (1, 16, 32, 32, 16))
 KINDS = "nearest", "bilinear", "bicubic"
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}    # how torch calls bilinear
 
 
 def own_functions(images, large, n_threads):
@@ -35,17 +36,25 @@ def own_functions(images, large, n_threads):
         for kind in KINDS}
 
 
+def torch_orders(rank):
+    """Return the memory formats of torch for images of some spatial axes."""
+    last = {2: [torch.channels_last], 3: [torch.channels_last_3d]}
+    return [torch.contiguous_format, *last.get(rank, [])]
+
+
 def torch_functions(images, large):
     """Return {(name, memory format): function}."""
     functions = {}
-    for order in (torch.contiguous_format, torch.channels_last):
+    rank = images.ndim - 2
+    for order in torch_orders(rank):
         x, y = (torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, -1, 1)))
                 .contiguous(memory_format=order) for array in (images, large))
-        for kind in KINDS:
+        for kind in KINDS if rank == 2 else KINDS[:2]:
+            mode = MODES[rank] if kind == "bilinear" else kind
             more = {} if kind == "nearest" else {"align_corners": False}
 
-            def forward(x=x, kind=kind, more=more):
-                return torch.nn.functional.interpolate(x, scale_factor=2, mode=kind, **more)
+            def forward(x=x, mode=mode, more=more):
+                return torch.nn.functional.interpolate(x, scale_factor=2, mode=mode, **more)
 
             with torch.enable_grad():
                 source = x.clone(memory_format=torch.preserve_format).requires_grad_()
@@ -59,16 +68,16 @@ def torch_functions(images, large):
 def bench(shape, n_threads):
     """Return {name: (seconds, ratio to torch)}."""
     random = np.random.default_rng(0)
-    n, height, width, channels = shape
-    images, large = (random.standard_normal(size, dtype=np.float32)
-                     for size in (shape, (n, 2 * height, 2 * width, channels)))
+    twice = shape[0], *(2 * n for n in shape[1:-1]), shape[-1]
+    images, large = (random.standard_normal(size, dtype=np.float32) for size in (shape, twice))
     own = own_functions(images, large, n_threads)
     if torch is None:
         return {name: (seconds, np.nan) for name, seconds in compare(own).items()}
     peers = torch_functions(images, large)
     with torch.no_grad():
         times = compare(peers | own, rounds=5)
-    best = {name: min(times[key] for key in peers if key[0] == name) for name in own}
+    best = {name: min((times[key] for key in peers if key[0] == name), default=np.nan)
+            for name in own}
     return {name: (times[name], best[name] / times[name]) for name in own}
 
 

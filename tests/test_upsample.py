@@ -116,3 +116,41 @@ def test_empty_batch():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call(np.ones((1, 4, 4, 2)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("shape", "factor"), [
+    ((2, 3, 3000, 1), (1, 3)), ((1, 2, 900, 5), 2), ((1, 2, 3, 2), (3, 5000)),
+    ((1, 2, 300, 70), (2, 2)), ((1, 3, 2, 40), (2, 700)), ((1, 3, 20, 3), (2, 17))])
+def test_rows_of_many_parts(shape, factor, kind, dtype, tier):
+    images = sample(shape).astype(dtype)
+    out = cl.upsample(images, factor, kind, n_threads=3)
+    factor = factor if isinstance(factor, tuple) else (factor,) * 2
+    expected = reference_upsample.upsample(images.astype("f8"), factor, kind)
+    np.testing.assert_allclose(out, expected, rtol=0, atol=10_000 * np.finfo(dtype).eps)
+    assert same_bits(cl.upsample(np.asfortranarray(images), factor, kind), out)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [3, 16])
+def test_images_above_the_caches_are_streamed(kind, channels, tier):
+    images = sample((2, 300, 640 * 3 // channels, channels)).astype("f4")
+    out = cl.upsample(images, 2, kind)
+    assert out.nbytes > 2**24
+    rows = slice(100, 106)    # of the image; those of the result that see no others
+    inner = cl.upsample(images[:, rows], 2, kind)[:, 4:-4]
+    assert same_bits(out[:, 2 * rows.start + 4:2 * rows.stop - 4], inner)
+    assert same_bits(cl.upsample(images, 2, kind, n_threads=1), out)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_factors_need_no_tables(kind):
+    images = sample((1, 2, 1)).astype("f4")
+    out = cl.upsample(images, 10**7, kind)
+    assert out.shape == (1, 2 * 10**7, 1)
+    if kind != "bicubic":
+        np.testing.assert_allclose(out[0, [0, -1], 0], images[0, :, 0], rtol=1e-6)
+    middle = out[0, 10**7 - 1:10**7 + 1, 0]
+    np.testing.assert_allclose(middle, images[0, :, 0] if kind == "nearest" else images.mean(),
+                               rtol=1e-5)

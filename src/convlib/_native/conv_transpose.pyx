@@ -11,15 +11,13 @@ the block is copied once into a padded band for all of them; it stays in place w
 one pixel.
 """
 from cython.parallel cimport parallel, prange
-from libc.string cimport memcpy
 
 from .band cimport BLOCK, COUNT, fill_band, n_blocks
 from .cpu cimport kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .planes cimport interleave
 from .product cimport can_stream, multiply_panels, n_lanes, stream_fence
 from .scratch cimport aligned, cut
-from .types cimport intp_t, real
+from .types cimport float32_t, intp_t, real
 
 # Columns of `axes`, after those of band.pxd.
 cdef enum:
@@ -35,8 +33,7 @@ cdef enum:
     BEFORE = 4   # taps of all phases before it
 
 cdef enum:
-    COLUMNS = 16    # of a kernel that are transposed at once
-    ROWS = 64       # of them, in scratch
+    COLUMNS = 64    # of a kernel that are turned in one task
 
 cdef struct sizes_t:
     intp_t group      # input channels of a group
@@ -287,9 +284,8 @@ cdef inline void pack_panel(
         row[j] = bias[group * group_out + first + j] if j < n_columns else 0
     for tap in range(n_taps):
         row += width
-        transpose(mk, n_columns, group_size,
-                  &kernel[order[before + tap], first, group * group_size], kernel.shape[2], row,
-                  width)
+        turn(mk, n_columns, group_size,
+             &kernel[order[before + tap], first, group * group_size], kernel.shape[2], row, width)
         if n_columns < width:
             for k in range(group_size):
                 for j in range(n_columns, width):
@@ -302,29 +298,15 @@ cdef inline void swap_columns(
     real[:, :, ::1] swapped, intp_t tap, intp_t group, intp_t first,
 ) noexcept nogil:
     cdef intp_t n = min(<intp_t> COLUMNS, kernel.shape[1] - first)
-    transpose(mk, n, swapped.shape[1], &kernel[order[tap], first, group * swapped.shape[1]],
-              kernel.shape[2], &swapped[tap, 0, group * kernel.shape[1] + first],
-              swapped.shape[2])
+    turn(mk, n, swapped.shape[1], &kernel[order[tap], first, group * swapped.shape[1]],
+         kernel.shape[2], &swapped[tap, 0, group * kernel.shape[1] + first], swapped.shape[2])
 
 
-cdef inline void transpose(
-    const microkernels* mk, intp_t n_lines, intp_t length, const real* lines, intp_t step,
-    real* rows, intp_t row_step,
+cdef inline void turn(
+    const microkernels* mk, intp_t n, intp_t length, const real* lines, intp_t step, real* out,
+    intp_t out_step,
 ) noexcept nogil:
-    """Write value k of line j to rows[k * row_step + j], some lines and values at a time."""
-    cdef:
-        real[COLUMNS * ROWS] block
-        intp_t column, row, j, k, i, n, width
-
-    for column in range(n_blocks(n_lines, COLUMNS)):
-        j = column * COLUMNS
-        width = min(<intp_t> COLUMNS, n_lines - j)
-        if width == row_step:
-            interleave(mk, width, length, lines, step, 0, rows)
-            return
-        for row in range(n_blocks(length, ROWS)):
-            k = row * ROWS
-            n = min(<intp_t> ROWS, length - k)
-            interleave(mk, width, n, lines + j * step + k, step, 0, block)
-            for i in range(n):
-                memcpy(rows + (k + i) * row_step + j, block + i * width, width * sizeof(real))
+    if real is float32_t:
+        mk.turn_f32(n, length, lines, step, out, out_step)
+    else:
+        mk.turn_f64(n, length, lines, step, out, out_step)

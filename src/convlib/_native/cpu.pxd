@@ -195,6 +195,40 @@ cdef extern from "microkernels.h":
             intp_t n, intp_t n_pixels, const float64_t* lines, intp_t step, int stream,
             float64_t* out,
         ) noexcept nogil
+        void (*turn_f32)(
+            intp_t n, intp_t length, const float32_t* lines, intp_t step, float32_t* out,
+            intp_t out_step,
+        ) noexcept nogil
+        void (*turn_f64)(
+            intp_t n, intp_t length, const float64_t* lines, intp_t step, float64_t* out,
+            intp_t out_step,
+        ) noexcept nogil
+        void (*mix_rows_f32)(
+            intp_t n_rows, const float32_t** rows, const float32_t* weights, intp_t n,
+            float32_t* out,
+        ) noexcept nogil
+        void (*mix_rows_f64)(
+            intp_t n_rows, const float64_t** rows, const float64_t* weights, intp_t n,
+            float64_t* out,
+        ) noexcept nogil
+        void (*mix_pixels_f32)(
+            intp_t n_pixels, intp_t n_phases, intp_t channels, const intp_t* shifts,
+            const intp_t* n_taps, const float32_t* weights, const float32_t* line, int stream,
+            float32_t* out,
+        ) noexcept nogil
+        void (*mix_pixels_f64)(
+            intp_t n_pixels, intp_t n_phases, intp_t channels, const intp_t* shifts,
+            const intp_t* n_taps, const float64_t* weights, const float64_t* line, int stream,
+            float64_t* out,
+        ) noexcept nogil
+        void (*merge_pixels_f32)(
+            intp_t channels, intp_t n_lines, intp_t n_pixels, const float32_t* lines, intp_t step,
+            float32_t* out,
+        ) noexcept nogil
+        void (*merge_pixels_f64)(
+            intp_t channels, intp_t n_lines, intp_t n_pixels, const float64_t* lines, intp_t step,
+            float64_t* out,
+        ) noexcept nogil
         void (*accumulate_f32)(
             int statistic, intp_t n_rows, intp_t step, intp_t n_lanes, const float32_t* x,
             double count, double* first, double* second,

@@ -261,7 +261,7 @@ class Product:
         problem = self.problem
         n_panels = -(-problem.group_out // (2 * lanes(problem.dtype))) * len(self.cells.phases)
         macs = prod(self.cells.blocks) * problem.n_taps * problem.group_size * problem.group_out
-        several = 4 * n_threads // max(1, n_blocks) if n_threads > 1 else 1
+        several = 8 * n_threads // max(1, n_blocks) if n_threads > 1 else 1
         return min(n_panels, max(1, round(macs / panels.TASK_MACS), several))
 
 

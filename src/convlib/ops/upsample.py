@@ -2,20 +2,26 @@
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from convlib import _validation as check
 from convlib._native import upsample as native
-from convlib._problem import three
-from convlib._terms import CALL_SECONDS, by_dtype
+from convlib._problem import five_axes, three
+from convlib._terms import CALL_SECONDS, STREAM_BYTES, by_dtype, even, lanes, scratch_bytes
 from convlib._threads import thread_count
 
 __all__ = ["upsample"]
 
-RESAMPLE = by_dtype(native.resample)
+ENLARGE, RESAMPLE = by_dtype(native.enlarge), by_dtype(native.resample)
 KINDS = ("nearest", "bilinear", "bicubic")
-TASK_BYTES = 64 * 1024    # of outputs
+TASK_BYTES = 256 * 1024   # of outputs
+PART_BYTES = 64 * 1024    # of a row of outputs
+ADJOINT_BYTES = 64 * 1024  # of outputs of a task of the adjoint
+LINES_BYTES = 16 * 1024   # the same, where lines are merged
+MOST_LINES = 16           # that are merged
+MOST_TAPS = 4             # along an axis
 WRITTEN_BYTES = 4e9       # bytes a second of one thread
 SHARPNESS = -0.75         # of cubic interpolation, as torch and OpenCV have it
 
@@ -80,8 +86,68 @@ def upsample(images, factor, kind="nearest", *, n_threads=None, out=None):
     shape = (len(images), *large, images.shape[-1])
     out = check.output_array(out, shape, images.dtype, images)
     if out.size:
-        resample(images, out, [axis_taps(*axis, kind) for axis in zip(size, factor)], n_threads)
+        enlarge(five_axes(images), five_axes(out), three(factor, 1), kind, n_threads)
     return out
+
+
+class Form(NamedTuple):
+    """How rows are cut, and what a task writes of them; C takes it as it is."""
+
+    kind: int
+    z_factor: int
+    y_factor: int
+    x_factor: int
+    n_rows: int     # of outputs, in a task
+    pixels: int     # of the image, whose outputs a task writes
+    phases: int     # of them in each pixel
+    merges: int     # whether lanes run over pixels
+    reach: int      # pixels that are seen to each side
+    line: int       # values of a line, with what is read beyond
+    row: int        # values that a task writes of a row
+
+    def scratch(self, itemsize, is_dense):
+        """Return the bytes of scratch for one thread."""
+        line, lines = self.line * itemsize, self.phases * self.line * itemsize
+        merging = (self.row * itemsize, lines) if self.merges else (0, 0)
+        return scratch_bytes(8 * self.phases, 8 * self.phases, MOST_TAPS * self.phases * itemsize,
+                             line, *merging, 0 if is_dense else MOST_TAPS**2 * line)
+
+
+def enlarge(images, out, factor, kind, n_threads):
+    """Write enlarged images, of three axes, to `out`."""
+    dtype = "float32" if images.itemsize == 4 else "float64"
+    form, numbers, scratch = form_of(images.shape[3:], factor, kind, dtype, lanes(dtype))
+    n_bytes = images.nbytes + out.nbytes
+    n_images, depth, height = out.shape[:3]
+    n_tasks = -(-n_images * depth * height // form.n_rows) \
+        * -(-images.shape[3] // form.pixels) * -(-factor[2] // form.phases)
+    n_threads = thread_count(n_threads, CALL_SECONDS + n_bytes / WRITTEN_BYTES, n_tasks)
+    ENLARGE[dtype](
+        images, out, numbers, n_bytes > STREAM_BYTES,
+        np.empty((n_threads, scratch[images.flags.c_contiguous]), np.uint8))
+
+
+@lru_cache(maxsize=256)
+def form_of(line_shape, factor, kind, dtype, width):
+    """Return the `Form` for rows of pixels and channels, the same as an array, and the scratch.
+
+    That is the bytes for one thread, for images in any memory order and for those in C order.
+    """
+    itemsize = np.dtype(dtype).itemsize
+    n_pixels, channels = line_shape
+    times = factor[2]
+    merges = channels < width and times <= MOST_LINES
+    part = LINES_BYTES if merges else PART_BYTES
+    pixels = even(n_pixels, max(1, part // (times * channels * itemsize)))
+    phases = times
+    if pixels == 1 and not merges:
+        phases = even(times, max(1, part // (channels * itemsize)))
+    row = pixels * phases * channels
+    reach = KINDS.index(kind) if times > 1 else 0
+    form = Form(
+        KINDS.index(kind), *factor, max(1, TASK_BYTES // (row * itemsize)), pixels, phases, merges,
+        reach, (pixels + 2 * reach) * channels + 2 * width, row)
+    return form, np.array(form, np.intp), [form.scratch(itemsize, flag) for flag in (False, True)]
 
 
 def resample(images, out, taps, n_threads):
@@ -91,8 +157,8 @@ def resample(images, out, taps, n_threads):
     rows = [np.ascontiguousarray(images).reshape(flat_rows(images.shape)),
             out.reshape(flat_rows(out.shape))]
     tables = [array.astype(dtype) if array.dtype.kind == "f" else array
-              for axis in three(taps, axis_taps(1, 1, "nearest")) for array in axis]
-    n_rows = max(1, TASK_BYTES // (rows[1].shape[3] * out.itemsize))
+              for axis in three(taps, adjoint_taps(1, 1, "nearest")) for array in axis]
+    n_rows = max(1, ADJOINT_BYTES // (rows[1].shape[3] * out.itemsize))
     n_values = out.size + images.size
     n_threads = thread_count(n_threads, CALL_SECONDS + n_values * out.itemsize / WRITTEN_BYTES)
     n_threads = min(n_threads, -(-prod(rows[1].shape[:3]) // n_rows))
@@ -107,24 +173,6 @@ def flat_rows(shape):
     return n_images, depth, height, width * channels
 
 
-@lru_cache(maxsize=256)
-def axis_taps(size, factor, kind):
-    """Return where the taps of each output begin, the inputs under them, and their weights."""
-    outputs = np.arange(size * factor)
-    place = (outputs + 0.5) / factor - 0.5
-    if kind == "nearest":
-        indices, weights = outputs[:, np.newaxis] // factor, np.ones((len(outputs), 1))
-    elif kind == "bilinear":
-        place = np.maximum(place, 0)
-        indices = np.floor(place).astype(np.intp)[:, np.newaxis] + np.arange(2)
-        far = place[:, np.newaxis] - indices[:, :1]
-        weights = np.hstack([1 - far, far])
-    else:
-        indices = np.floor(place).astype(np.intp)[:, np.newaxis] + np.arange(-1, 3)
-        weights = cubic(np.abs(place[:, np.newaxis] - indices))
-    return merged(np.clip(indices, 0, size - 1), weights)
-
-
 def cubic(distance):
     """Return Keys' kernel at some distances below 2."""
     near = ((SHARPNESS + 2) * distance - (SHARPNESS + 3)) * distance**2 + 1
@@ -132,24 +180,25 @@ def cubic(distance):
     return np.where(distance <= 1, near, far)
 
 
-def merged(indices, weights):
-    """Return starts, indices and weights where each input stands once, and none weighs nothing."""
-    starts, places, values = [0], [], []
-    for row, numbers in zip(indices, weights):
-        found, where = np.unique(row, return_inverse=True)
-        total = np.bincount(where, numbers)
-        kept = total != 0
-        places.extend(found[kept])
-        values.extend(total[kept])
-        starts.append(len(places))
-    return np.array(starts, np.intp), np.array(places, np.intp), np.array(values)
-
-
 @lru_cache(maxsize=256)
 def adjoint_taps(size, factor, kind):
-    """Return the taps of the adjoint: for each pixel the outputs that see it, in their order."""
-    starts, indices, weights = axis_taps(size, factor, kind)
-    outputs = np.repeat(np.arange(size * factor), np.diff(starts))
-    order = np.argsort(indices, kind="stable")
-    ends = np.cumsum(np.bincount(indices, minlength=size))
-    return np.concatenate([[0], ends]).astype(np.intp), outputs[order], weights[order]
+    """Return starts, outputs and weights: for each pixel the outputs that see it, in order."""
+    outputs = np.arange(size * factor)
+    place = (outputs % factor + 0.5) / factor - 0.5
+    near = np.floor(place).astype(np.intp)[:, np.newaxis]
+    if kind == "nearest" or factor == 1:
+        indices, weights = np.zeros((len(outputs), 1), np.intp), np.ones((len(outputs), 1))
+    elif kind == "bilinear":
+        indices = near + np.arange(2)
+        weights = 1 - np.abs(place[:, np.newaxis] - indices)
+    else:
+        indices = near + np.arange(-1, 3)
+        weights = cubic(np.abs(place[:, np.newaxis] - indices))
+    indices = np.clip(indices + outputs[:, np.newaxis] // factor, 0, size - 1)
+    # Pixels of the border stand for those beyond it, and an output may see one of them repeatedly.
+    places = (indices * len(outputs) + outputs[:, np.newaxis])[weights != 0]
+    places, where = np.unique(places, return_inverse=True)
+    weights = np.bincount(where.ravel(), weights[weights != 0])
+    pixels, seen = np.divmod(places, len(outputs))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(pixels, minlength=size))])
+    return starts.astype(np.intp), seen.astype(np.intp), weights

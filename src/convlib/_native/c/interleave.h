@@ -109,3 +109,24 @@ static void NAME(interleave)(ptrdiff_t n, ptrdiff_t n_pixels, const REAL *lines,
     if (stream)
         stream_fence();
 }
+
+/* Squares of a vector's length are turned in registers, and what is left value by value. */
+static void NAME(turn)(ptrdiff_t n, ptrdiff_t length, const REAL *lines, ptrdiff_t step, REAL *out,
+                       ptrdiff_t out_step)
+{
+    const ptrdiff_t whole = n / LANES * LANES, end = length / LANES * LANES;
+    for (ptrdiff_t i = 0; i < whole; i += LANES)
+        for (ptrdiff_t k = 0; k < end; k += LANES) {
+            VEC square[LANES];
+            UNROLL
+            for (int j = 0; j < LANES; j++)
+                square[j] = NAME(load)(lines + (i + j) * step + k);
+            NAME(transpose)(square);
+            UNROLL
+            for (int j = 0; j < LANES; j++)
+                NAME(store)(out + (k + j) * out_step + i, square[j]);
+        }
+    for (ptrdiff_t k = 0; k < length; k++)
+        for (ptrdiff_t i = k < end ? whole : 0; i < n; i++)
+            out[k * out_step + i] = lines[i * step + k];
+}

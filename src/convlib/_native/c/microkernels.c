@@ -13,6 +13,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "product_lanes.h"
 #include "planes.h"
 #include "interleave.h"
+#include "resample.h"
 #include "stencil.h"
 #include "stencil_fma.h"
 #include "winograd.h"
@@ -32,6 +33,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "product_lanes.h"
 #include "planes.h"
 #include "interleave.h"
+#include "resample.h"
 #include "stencil.h"
 #include "stencil_fma.h"
 #include "winograd.h"
@@ -94,6 +96,14 @@ const microkernels TABLE(TIER) = {
     .planes_f64 = planes_f64,
     .interleave_f32 = interleave_f32,
     .interleave_f64 = interleave_f64,
+    .turn_f32 = turn_f32,
+    .turn_f64 = turn_f64,
+    .mix_rows_f32 = mix_rows_f32,
+    .mix_rows_f64 = mix_rows_f64,
+    .mix_pixels_f32 = mix_pixels_f32,
+    .mix_pixels_f64 = mix_pixels_f64,
+    .merge_pixels_f32 = merge_pixels_f32,
+    .merge_pixels_f64 = merge_pixels_f64,
     .accumulate_f32 = accumulate_f32,
     .accumulate_f64 = accumulate_f64,
     .product_complex_f32 = product_complex_f32,

@@ -239,6 +239,35 @@ typedef struct {
     void (*interleave_f64)(ptrdiff_t n, ptrdiff_t n_pixels, const double *lines, ptrdiff_t step,
                            int stream, double *out);
 
+    /* out[k * out_step + i] = lines[i * step + k] for n lines of `length` values. */
+    void (*turn_f32)(ptrdiff_t n, ptrdiff_t length, const float *lines, ptrdiff_t step, float *out,
+                     ptrdiff_t out_step);
+    void (*turn_f64)(ptrdiff_t n, ptrdiff_t length, const double *lines, ptrdiff_t step,
+                     double *out, ptrdiff_t out_step);
+
+    /* resample.h: out[i] = the sum over rows k of weights[k] * rows[k][i], for n values. */
+    void (*mix_rows_f32)(ptrdiff_t n_rows, const float *const *rows, const float *weights,
+                         ptrdiff_t n, float *out);
+    void (*mix_rows_f64)(ptrdiff_t n_rows, const double *const *rows, const double *weights,
+                         ptrdiff_t n, double *out);
+
+    /* For each pixel i of a line and each phase p, in this order, an output pixel: the sum over k of
+     * weights[4 * p + k] times the pixel i + shifts[p] + k, for n_taps[p] of 2 or 4; one tap is
+     * copied. Without weights all phases are copies. Reads on to a whole vector behind the last pixel. A fence follows what is streamed. */
+    void (*mix_pixels_f32)(ptrdiff_t n_pixels, ptrdiff_t n_phases, ptrdiff_t channels,
+                           const ptrdiff_t *shifts, const ptrdiff_t *n_taps, const float *weights,
+                           const float *line, int stream, float *out);
+    void (*mix_pixels_f64)(ptrdiff_t n_pixels, ptrdiff_t n_phases, ptrdiff_t channels,
+                           const ptrdiff_t *shifts, const ptrdiff_t *n_taps, const double *weights,
+                           const double *line, int stream, double *out);
+
+    /* out[(p * n_lines + k) * channels + c] = lines[k * step + p * channels + c] for n_pixels
+     * pixels p. */
+    void (*merge_pixels_f32)(ptrdiff_t channels, ptrdiff_t n_lines, ptrdiff_t n_pixels,
+                             const float *lines, ptrdiff_t step, float *out);
+    void (*merge_pixels_f64)(ptrdiff_t channels, ptrdiff_t n_lines, ptrdiff_t n_pixels,
+                             const double *lines, ptrdiff_t step, double *out);
+
     /* statistics.h: continue the statistics of n_lanes lanes (a multiple of STATISTIC_LANES), which
      * `count` rows have made so far, with the rows at x, x + step and so on, less than 2^24.
      * `second` is the sum of squares of STATISTIC_MOMENTS; a STATISTIC_SUM is first + second. */
