@@ -1,7 +1,8 @@
 """Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
-`convlib.shapes`, classic filters in `convlib.filters`. Estimators load scikit-learn when they are first asked for.
+`convlib.shapes`, classic filters in `convlib.filters`. Estimators load scikit-learn when they are
+first asked for.
 """
 
 from importlib import import_module

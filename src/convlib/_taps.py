@@ -135,12 +135,12 @@ def sharpen(ndim=2):
 
 
 def gabor(frequency, theta=0.0, *, sigma_x=None, sigma_y=None, bandwidth=1.0, n_stds=3.0,
-          offset=0.0, balanced=True):
+          offset=0.0, balanced=False, scale="sum"):
     """Return a complex Gabor kernel: a wave along the direction `theta` under a Gaussian.
 
     `frequency` is in waves a pixel; `sigma_x` is along the wave and `sigma_y` across it, both
-    from `bandwidth` in octaves if not given. The Gaussian sums to one. The real part of a
-    `balanced` kernel does not see a constant: the Gaussian's share of it is taken out.
+    from `bandwidth` in octaves if not given. The Gaussian sums to one; its integral is one with
+    the `scale` "integral", as in scikit-image. A `balanced` kernel does not see a constant.
     """
     sigma = gabor_sigma(frequency, bandwidth)
     sigma_x = sigma if sigma_x is None else sigma_x
@@ -151,12 +151,11 @@ def gabor(frequency, theta=0.0, *, sigma_x=None, sigma_y=None, bandwidth=1.0, n_
     y, x = np.mgrid[-half_y:half_y + 1, -half_x:half_x + 1]
     along, across = x * cosine + y * sine, y * cosine - x * sine
     envelope = np.exp(-0.5 * ((along / sigma_x) ** 2 + (across / sigma_y) ** 2))
-    if not balanced:  # scikit-image's: the Gaussian's integral is one
-        return envelope / (2 * np.pi * sigma_x * sigma_y) * np.exp(
-            1j * (2 * np.pi * frequency * along + offset))
-    envelope /= envelope.sum()
+    envelope /= 2 * np.pi * sigma_x * sigma_y if scale == "integral" else envelope.sum()
     wave = np.exp(1j * (2 * np.pi * frequency * along + offset))
-    return envelope * (wave - (envelope * wave).sum())
+    if balanced:
+        wave = wave - (envelope * wave).sum() / envelope.sum()
+    return envelope * wave
 
 
 def gabor_sigma(frequency, bandwidth):

@@ -191,3 +191,38 @@ def padded(view, pads, values=None, constant=None):
         return np.pad(values, widths, view.padding_mode)
     constant = view.constant if constant is None else constant
     return np.pad(values, widths, constant_values=constant)
+
+
+def axis_numbers(name, value, rank):
+    """Return `value`, a number for every axis or one per axis, as floats of at least 0."""
+    entries = check.as_entries(value)
+    if entries is None:
+        return (check.non_negative(name, value),) * rank
+    if len(entries) != rank:
+        raise ValueError(check.refusal(name, f"a number or {rank} of them, one an axis", value))
+    return tuple(check.non_negative(name, entry) for entry in entries)
+
+
+def pixel_weights(view, image, mask, nan_policy):
+    """Return the weights of pixels in the shape of `view.values`, None where all count."""
+    nan_policy = check.choice("nan_policy", nan_policy, ("propagate", "omit", "raise"))
+    missing = None
+    if nan_policy != "propagate" and view.values.dtype.kind == "f":
+        missing = np.isnan(view.values)
+        if not missing.any():
+            missing = None
+        elif nan_policy == "raise":
+            raise ValueError("image must not hold NaN with nan_policy='raise'; got "
+                             f"{np.count_nonzero(missing)} of them")
+    if mask is None:
+        return None if missing is None else ~missing
+    weights = check.numeric_array("mask", mask)
+    allowed = f"an array that broadcasts to the image's shape {view.shape}, nowhere negative"
+    try:
+        weights = np.broadcast_to(weights, view.shape)
+    except ValueError:
+        raise ValueError(check.refusal("mask", allowed, weights)) from None
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(check.refusal("mask", allowed, weights))
+    weights = weights.transpose(view.order).reshape(view.values.shape)
+    return weights if missing is None else np.where(missing, 0, weights)

@@ -22,6 +22,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft.h"
 #include "fft_pixels.h"
 #include "deform.h"
+#include "combine.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -40,6 +41,9 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft.h"
 #include "fft_pixels.h"
 #include "deform.h"
+#include "combine.h"
+
+#include "bytes.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -114,4 +118,13 @@ const microkernels TABLE(TIER) = {
     .corner_products_f64 = corner_products_f64,
     .scatter_f32 = scatter_f32,
     .scatter_f64 = scatter_f64,
+    .magnitude_f32 = magnitude_f32,
+    .magnitude_f64 = magnitude_f64,
+    .widen_f32 = widen_f32,
+    .widen_f64 = widen_f64,
+    .byte_sums = byte_sums,
+    .byte_slide = byte_slide,
+    .byte_columns = byte_columns,
+    .short_rows = short_rows,
+    .short_means = short_means,
 };
