@@ -36,7 +36,8 @@ def correlate(
     constant_values : float, default=0
         What they hold with ``padding_mode="constant"``.
     dtype : dtype, default=None
-        float32 or float64, for arithmetic and result, instead of what follows from the image.
+        The dtype of arithmetic and result, float32 or float64. None means what follows from the
+        image.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit,
         and stays on one thread for less than 100 us of work.

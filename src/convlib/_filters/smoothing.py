@@ -40,7 +40,8 @@ def mean(
     constant_values : float, default=0
         As in `correlate`.
     dtype : dtype, default=None
-        float32 or float64, for arithmetic and result, or the dtype of an integer image.
+        The dtype of the result: float32, float64, or that of an integer image. None means what
+        follows from the image.
     n_threads : int, default=None
         As in `correlate`.
     out : ndarray, default=None
@@ -160,7 +161,7 @@ def gaussian(
     >>> from convlib import filters
     >>> filters.gaussian(np.array([0, 0, 16, 0, 0]), size=3)
     array([0, 4, 8, 4, 0])
-    >>> filters.gaussian(np.array([0.0, 1, 2, 3, 4]), 0.5, order=1)[2].round(2)
+    >>> filters.gaussian(np.arange(12.0), order=1)[6].round(2)
     np.float64(1.0)
     """
     orders_given = order if check.as_int(order) is not None else check.as_entries(order)
