@@ -81,7 +81,8 @@ def all_passes(view, term, out, centre):
         flat = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1:]))
         result = np.empty(flat, out.dtype)
         passes(view, values.reshape(flat), [taps], one, result, flat[2], (centre[axis - 1], 0))
-        values = result
+        # What stands outside along the other axes went through this pass, too.
+        values, view = result, view._replace(constant=float(view.constant * taps.sum()))
     flat = (prod(shape[:-3]), shape[-3], shape[-2] * shape[-1])
     passes(view, values.reshape(flat), [term[-2]], [term[-1]], out.reshape(flat), shape[-1],
            centre[-2:])
