@@ -6,7 +6,7 @@ import reference_filters as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convlib import _taps, filters
+from convlib import filters
 from convlib._filters._bytes import MOST_PIXELS, divider
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -210,14 +210,12 @@ def test_mean_of_integers_is_exact(dtype):
 def test_gaussian_of_bytes_is_within_one_level(shape, sigma, tier):
     image = image_of(shape, "uint8")
     image[image > 128] = 255
-    taps = [_taps.gaussian(sigma)] * len(shape)
     for mode in MODES:
         result = filters.gaussian(image, sigma, padding_mode=mode, constant_values=255)
         assert result.dtype == np.uint8
         expected = filters.gaussian(
             image.astype(float), sigma, padding_mode=mode, constant_values=255)
         assert np.abs(result - expected).max() < 1
-    assert len(taps) == len(shape)
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 254, 255])

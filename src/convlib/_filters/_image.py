@@ -159,7 +159,7 @@ def padding_constant(value, dtype):
     allowed = f"a number that {dtype} can hold"
     if dtype.kind in "iu":
         number = check.as_int(value)
-        if number is None and isinstance(value, (float, np.floating)) and value == int(value):
+        if number is None and isinstance(value, (float, np.floating)) and value.is_integer():
             number = int(value)
         if number is None:
             raise TypeError(check.refusal("constant_values", allowed, value))
