@@ -24,6 +24,10 @@ deform          feeder: sampled columns are the rows; deform_grad their gradient
 points.pxd      the points where taps of these look
 contrast        inner products with windows that are normalised
 patches         im2col and its adjoint
+filter_passes   filters: a pass down the columns, then along the rows
+filter_stencil  filters of small kernels, whose sums may be combined
+filter_bytes    mean and weighted sums of bytes, in integers
+filter_rows.pxd the rows under a block of a filter's outputs
 pool            windows: maximum, mean, norm; pool_values.pxd what they do to values
 separable       stencils and products in steps, what is between them stays in cache
 pool_indices    maxima with their places, and the way back

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 
 from .types cimport float32_t, float64_t, intp_t
 
@@ -7,6 +7,7 @@ cdef extern from "microkernels.h":
     int REDUCE_MAX
     int REDUCE_SUM
     int REDUCE_MIN
+    intp_t BYTES_BLOCK
     intp_t STENCIL_SMALL
     intp_t STENCIL_MIDDLE
     intp_t STENCIL_LARGE
@@ -352,6 +353,34 @@ cdef extern from "microkernels.h":
             const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
             float64_t slope, const float64_t* sources, const float64_t* targets,
             const float64_t* rows, float64_t* room, intp_t room_step, float64_t* out,
+        ) noexcept nogil
+        void (*magnitude_f32)(
+            intp_t n_rows, const float32_t* x, intp_t step, float32_t factor, int stream,
+            intp_t n, float32_t* out,
+        ) noexcept nogil
+        void (*magnitude_f64)(
+            intp_t n_rows, const float64_t* x, intp_t step, float64_t factor, int stream,
+            intp_t n, float64_t* out,
+        ) noexcept nogil
+        void (*widen_f32)(intp_t n, const uint8_t* x, float32_t* out) noexcept nogil
+        void (*widen_f64)(intp_t n, const uint8_t* x, float64_t* out) noexcept nogil
+        void (*byte_sums)(
+            intp_t n_rows, const uint8_t* x, intp_t step, intp_t n, uint16_t* out,
+        ) noexcept nogil
+        void (*byte_slide)(
+            intp_t n, const uint8_t* come, const uint8_t* gone, uint16_t* sums,
+        ) noexcept nogil
+        void (*byte_columns)(
+            intp_t n_rows, const uint8_t* x, intp_t step, const uint16_t* weights, intp_t n,
+            uint16_t* out,
+        ) noexcept nogil
+        void (*short_rows)(
+            intp_t n_taps, intp_t step, const uint16_t* x, const uint16_t* weights, intp_t n,
+            uint8_t* out,
+        ) noexcept nogil
+        void (*short_means)(
+            intp_t n_taps, intp_t step, const uint16_t* x, intp_t n, uint16_t half,
+            uint16_t multiplier, int shift, uint8_t* out,
         ) noexcept nogil
 
 # The table of the tier in use. Other modules reach it through this one.

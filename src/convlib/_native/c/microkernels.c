@@ -24,6 +24,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft_pixels.h"
 #include "deform.h"
 #include "gather.h"
+#include "combine.h"
 
 #include "real_f64.h"
 #include "vec_real.h"
@@ -44,6 +45,9 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft_pixels.h"
 #include "deform.h"
 #include "gather.h"
+#include "combine.h"
+
+#include "bytes.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -130,4 +134,13 @@ const microkernels TABLE(TIER) = {
     .gather_f64 = gather_f64,
     .attend_f32 = attend_f32,
     .attend_f64 = attend_f64,
+    .magnitude_f32 = magnitude_f32,
+    .magnitude_f64 = magnitude_f64,
+    .widen_f32 = widen_f32,
+    .widen_f64 = widen_f64,
+    .byte_sums = byte_sums,
+    .byte_slide = byte_slide,
+    .byte_columns = byte_columns,
+    .short_rows = short_rows,
+    .short_means = short_means,
 };

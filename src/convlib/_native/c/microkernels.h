@@ -74,6 +74,8 @@ typedef struct {
     int stream; /* whether to store past the caches */
 } plane_output;
 
+enum { BYTES_BLOCK = 128 }; /* values of the loops of bytes.h, in any tier */
+
 enum { MOST_ROWS = 10 }; /* of a product tile, in any tier */
 
 /* The image that points lie in, for deform.h. */
@@ -417,6 +419,32 @@ typedef struct {
     void (*attend_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
                        int has_loops, double slope, const double *sources, const double *targets,
                        const double *rows, double *room, ptrdiff_t room_step, double *out);
+    /* combine.h: out[i] = factor * sqrt(sum over r of x[r * step + i] squared), where a vector may
+     * be read from the last i on; `stream` stores past the caches. */
+    void (*magnitude_f32)(ptrdiff_t n_rows, const float *x, ptrdiff_t step, float factor,
+                          int stream, ptrdiff_t n, float *out);
+    void (*magnitude_f64)(ptrdiff_t n_rows, const double *x, ptrdiff_t step, double factor,
+                          int stream, ptrdiff_t n, double *out);
+
+    /* combine.h: bytes as numbers. */
+    void (*widen_f32)(ptrdiff_t n, const uint8_t *x, float *out);
+    void (*widen_f64)(ptrdiff_t n, const uint8_t *x, double *out);
+
+    /* bytes.h: for i < n, and on to the next multiple of BYTES_BLOCK, in 16 bits:
+     * byte_sums: out[i] = sum over r of x[r * step + i];
+     * byte_slide: sums[i] += come[i] - gone[i];
+     * byte_columns: out[i] = sum over r of weights[r] * x[r * step + i] / 256;
+     * short_rows: out[i] = sum over k of weights[k] * x[k * step + i] / 2^24, rounded;
+     * short_means: out[i] = (half + sum over k of x[k * step + i]) * multiplier >> 16 >> shift. */
+    void (*byte_sums)(ptrdiff_t n_rows, const uint8_t *x, ptrdiff_t step, ptrdiff_t n,
+                      uint16_t *out);
+    void (*byte_slide)(ptrdiff_t n, const uint8_t *come, const uint8_t *gone, uint16_t *sums);
+    void (*byte_columns)(ptrdiff_t n_rows, const uint8_t *x, ptrdiff_t step,
+                         const uint16_t *weights, ptrdiff_t n, uint16_t *out);
+    void (*short_rows)(ptrdiff_t n_taps, ptrdiff_t step, const uint16_t *x,
+                       const uint16_t *weights, ptrdiff_t n, uint8_t *out);
+    void (*short_means)(ptrdiff_t n_taps, ptrdiff_t step, const uint16_t *x, ptrdiff_t n,
+                        uint16_t half, uint16_t multiplier, int shift, uint8_t *out);
 } microkernels;
 
 /* dispatch.c */
