@@ -1,7 +1,7 @@
 """Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
-`convlib.shapes`. Estimators load scikit-learn when they are first asked for.
+`convlib.shapes`, classic filters in `convlib.filters`. Estimators load scikit-learn when they are first asked for.
 """
 
 from importlib import import_module
@@ -25,6 +25,7 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
+_MODULES = ("filters", "grad")
 _ESTIMATORS = ("ConvFeatures", "DeformConvFeatures")
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "depthwise_conv",
     "explain_conv",
     "factorize_kernel",
+    "filters",
     "global_pool",
     "grad",
     "im2col",
@@ -58,8 +60,8 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "grad":
-        return import_module("convlib.grad")
+    if name in _MODULES:
+        return import_module(f"convlib.{name}")
     if name in _ESTIMATORS:
         return getattr(import_module("convlib.estimators"), name)
     raise AttributeError(f"module 'convlib' has no attribute {name!r}")

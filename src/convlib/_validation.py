@@ -628,5 +628,10 @@ def _refusal(name, allowed, value):
     return f"{name} must be {allowed}; got {shown(value)}"
 
 
+def refusal(name, allowed, value):
+    """Return the words that refuse the argument `name`, for rooms with checks of their own."""
+    return _refusal(name, allowed, value)
+
+
 def _count(number, word):
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
