@@ -5,6 +5,7 @@ All take `axes` and `channel_axis` for stacks and channels, `padding_mode` for t
 """
 
 from convlib._filters.linear import convolve, correlate
+from convlib._filters.rank import maximum, median, minimum, percentile
 from convlib._filters.smoothing import gaussian, mean
 
-__all__ = ["convolve", "correlate", "gaussian", "mean"]
+__all__ = ["convolve", "correlate", "gaussian", "maximum", "mean", "median", "minimum", "percentile"]

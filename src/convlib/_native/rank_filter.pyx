@@ -10,8 +10,9 @@ from libc.string cimport memcpy
 
 from .cpu cimport exchange, kernels, microkernels, rank_kernels
 from .omp cimport thread_id
+from .product cimport stream_fence
 from .rank_lines cimport (
-    CHANNELS, STREAM, block_of, block_t, count_tasks, fill_lines,
+    CHANNELS, STREAM, block_of, block_t, count_tasks, fill_constant, fill_lines,
 )
 from .scratch cimport aligned, cut
 from .types cimport float32_t, intp_t
@@ -114,15 +115,6 @@ cdef room_t cut_room(const sizes_t* sizes, char* scratch) noexcept nogil:
     return room
 
 
-cdef void fill_constant(
-    const unsigned char[::1] constant, intp_t n_bytes, char* line,
-) noexcept nogil:
-    """Write what stands outside the image to a line."""
-    cdef intp_t i
-    for i in range(n_bytes):
-        line[i] = constant[i % constant.shape[0]]
-
-
 cdef void filter_block(
     const microkernels* mk, int pixel_type, int kind, const unsigned char[:, :, :, ::1] images,
     unsigned char[:, :, :, ::1] out, const intp_t[::1] form, const intp_t[:, ::1] planes,
@@ -176,9 +168,6 @@ cdef void filter_block(
     if form[STREAM]:
         stream_fence()
 
-
-cdef extern from "vec.h":
-    void stream_fence() noexcept nogil
 
 
 cdef inline void put_row(

@@ -62,6 +62,15 @@ cdef inline block_t block_of(
     return block
 
 
+cdef inline void fill_constant(
+    const unsigned char[::1] constant, intp_t n_bytes, char* line,
+) noexcept nogil:
+    """Write what stands outside the image to a line."""
+    cdef intp_t i
+    for i in range(n_bytes):
+        line[i] = constant[i % constant.shape[0]]
+
+
 cdef inline bint fill_lines(
     const rank_kernels* kernels, const block_t* block,
     const unsigned char[:, :, :, ::1] images, const intp_t[:, ::1] planes,

@@ -60,8 +60,8 @@ typedef struct {
     /* out[i] = NaN where one of rows[..][i] is. */
     void (*mark_nan)(ptrdiff_t n_rows, const char *const *rows, ptrdiff_t n, char *out);
 
-    /* The places of n < 2^32 values in ascending order, and the rank of each. Room is for 32 n
-     * bytes. */
+    /* The places of n < 2^32 values in ascending order, and the rank of each. Room is for 16 n
+     * bytes, of 64-bit pixels for 32 n. */
     void (*order)(ptrdiff_t n, const char *values, uint32_t *places, uint32_t *ranks, char *room);
 
     /* out[i] = values[places[ranks[i]]], for n >= 0 values. */
