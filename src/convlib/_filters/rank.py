@@ -292,7 +292,7 @@ def _footprint(view, size, footprint):
 
 def _extreme(view, footprint, smallest):
     """Return the image filtered by a maximum or a minimum."""
-    if footprint.taps is not None:
+    if footprint.taps is not None or not view.values.size:
         return _filtered(view, footprint, 0, SMALLEST if smallest else LARGEST)
     kind = SMALLEST_OF_BOX if smallest else LARGEST_OF_BOX
     values = view.values

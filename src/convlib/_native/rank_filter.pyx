@@ -132,7 +132,7 @@ cdef void filter_block(
         bint is_short = n < pixels.lanes
         bint has_nan = fill_lines(
             pixels, &block, images, planes, form, <const char*> &constant[0], sizes.line_bytes,
-            room.constant_line, room.band, room.lines, room.has_nan)
+            room.constant_line, room.band, room.lines, kind <= MEDIAN_5, room.has_nan)
         intp_t i
         char* row
         char* target

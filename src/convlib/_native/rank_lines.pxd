@@ -75,9 +75,9 @@ cdef inline bint fill_lines(
     const rank_kernels* kernels, const block_t* block,
     const unsigned char[:, :, :, ::1] images, const intp_t[:, ::1] planes,
     const intp_t[::1] form, const char* constant, intp_t line_bytes,
-    const char* constant_line, char* band, const char** lines, unsigned char* has_nan,
+    const char* constant_line, char* band, const char** lines, bint looks, unsigned char* has_nan,
 ) noexcept nogil:
-    """Find or copy the lines under a block and return whether one of them holds a NaN.
+    """Find or copy the lines under a block; if it looks for NaN, return whether one holds it.
 
     Lines stay where they are in the image, if they lie in it and are long enough for vectors.
     """
@@ -107,8 +107,9 @@ cdef inline bint fill_lines(
                                 band)
                     lines[number] = band
                     band += line_bytes
-            has_nan[number] = kernels.holds_nan(block.n_line_values, lines[number])
-            any_nan |= has_nan[number]
+            if looks:
+                has_nan[number] = kernels.holds_nan(block.n_line_values, lines[number])
+                any_nan |= has_nan[number]
     return any_nan
 
 

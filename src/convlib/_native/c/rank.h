@@ -18,6 +18,7 @@ INLINE void NAME(store)(PIXEL *p, VEC v)
     memcpy(p, &v, sizeof v);
 }
 
+#if !IS_FLOAT /* rank_types.h has those of floats */
 /* Compilers turn these loops into one instruction, if the values lie in arrays. */
 INLINE VEC NAME(smaller)(VEC a, VEC b)
 {
@@ -40,6 +41,7 @@ INLINE VEC NAME(larger)(VEC a, VEC b)
     memcpy(&a, x, sizeof a);
     return a;
 }
+#endif
 
 /* Of two values the smaller comes to `a`. */
 #define EXCHANGE(a, b)                                                                            \
