@@ -63,7 +63,7 @@ def windows(image, footprint, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("shape, size", CASES)
+@pytest.mark.parametrize(("shape", "size"), CASES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_scipy(dtype, shape, size, mode):
     image = image_of(shape, dtype)
@@ -72,7 +72,7 @@ def test_scipy(dtype, shape, size, mode):
         np.testing.assert_array_equal(ours, peer, name)
 
 
-@pytest.mark.parametrize("shape, size", CASES)
+@pytest.mark.parametrize(("shape", "size"), CASES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_tiers(tier, dtype, shape, size):
     image = image_of(shape, dtype, 1)
@@ -81,8 +81,8 @@ def test_tiers(tier, dtype, shape, size):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", ("uint8", "int16", "float32", "float64"))
-@pytest.mark.parametrize("shape, size", [((23, 31), (3, 3)), ((19, 40), (4, 5)), ((50,), (6,)),
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+@pytest.mark.parametrize(("shape", "size"), [((23, 31), (3, 3)), ((19, 40), (4, 5)), ((50,), (6,)),
                                          ((6, 9, 12), (3, 2, 3)), ((30, 40), (21, 27))])
 def test_footprint(shape, size, dtype, mode):
     rng = np.random.default_rng(2)
@@ -99,8 +99,8 @@ def test_footprint(shape, size, dtype, mode):
         filters.percentile(image, 35, **own), values[..., int(n * 35 / 100)])
 
 
-@pytest.mark.parametrize("q", (0, 1, 12.5, 50, 66, 99, 100))
-@pytest.mark.parametrize("size", (3, 4, 5, 11))
+@pytest.mark.parametrize("q", [0, 1, 12.5, 50, 66, 99, 100])
+@pytest.mark.parametrize("size", [3, 4, 5, 11])
 def test_percentile(q, size):
     image = image_of((30, 35), "float32", 3)
     np.testing.assert_array_equal(
@@ -108,7 +108,7 @@ def test_percentile(q, size):
         scipy.ndimage.percentile_filter(image, q, size, mode="reflect"))
 
 
-@pytest.mark.parametrize("dtype", ("float32", "float64"))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", [(3, 3), (5, 5), (3, 4), (7, 7), (25, 25), (1, 9)])
 def test_nan(size, dtype):
     """Outputs are NaN where their window holds a NaN, and nowhere else."""
@@ -120,7 +120,8 @@ def test_nan(size, dtype):
     values = windows(image, np.ones(size, bool), "symmetric")
     n = values.shape[-1]
     is_nan = np.isnan(values).any(axis=-1)
-    assert is_nan.any() and (size == (25, 25) or not is_nan.all())
+    assert is_nan.any()
+    assert (size == (25, 25) or not is_nan.all())
     ordered = np.where(is_nan[..., None], np.nan, np.sort(values, axis=-1)).astype(dtype)
     for ours, place in ((filters.median(image, size), n // 2),
                         (filters.percentile(image, 10, size), n // 10),
@@ -132,12 +133,13 @@ def test_nan_constant():
     image = np.ones((6, 7), np.float32)
     for function in (filters.median, filters.maximum, filters.minimum):
         out = function(image, 3, padding_mode="constant", constant_values=np.nan)
-        assert np.isnan(out[0]).all() and np.isnan(out[:, -1]).all()
+        assert np.isnan(out[0]).all()
+        assert np.isnan(out[:, -1]).all()
         assert (out[1:-1, 1:-1] == 1).all()
 
 
-@pytest.mark.parametrize("size", (3, 5, 7, 23))
-@pytest.mark.parametrize("channels", (1, 3, 70))
+@pytest.mark.parametrize("size", [3, 5, 7, 23])
+@pytest.mark.parametrize("channels", [1, 3, 70])
 def test_channels_and_stacks(size, channels):
     image = image_of((2, 30, 40, channels), "uint8", 5)
     for name in ("median", "maximum", "minimum"):
@@ -149,8 +151,8 @@ def test_channels_and_stacks(size, channels):
             function(image[0], size, channel_axis=-1), out[0])
 
 
-@pytest.mark.parametrize("size", (3, 5, 9, 29))
-@pytest.mark.parametrize("dtype", ("uint8", "float32", "float64"))
+@pytest.mark.parametrize("size", [3, 5, 9, 29])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_same_bits(size, dtype):
     """Neither threads nor the layout of the image change a bit."""
     image = image_of((150, 170), dtype, 6)
@@ -186,7 +188,7 @@ def test_empty():
         assert filters.maximum(np.empty(shape, np.float32)).shape == shape
 
 
-@pytest.mark.parametrize("n_rows, n_columns", [(1, 3), (1, 40), (2, 2), (3, 3), (4, 7), (9, 3),
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 3), (1, 40), (2, 2), (3, 3), (4, 7), (9, 3),
                                                (5, 5), (8, 8), (12, 12), (7, 1), (1, 1)])
 def test_networks_select(n_rows, n_columns):
     """Programs, run in plain NumPy, select each rank."""
@@ -210,7 +212,7 @@ def test_networks_select(n_rows, n_columns):
         assert len(lines) == n_rows + program.n_lines
 
 
-@pytest.mark.parametrize("dtype", ("uint8", "uint16", "float32", "float64", "int64"))
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64", "int64"])
 @pytest.mark.parametrize("size", [(7, 7), (3, 3, 3), (1, 21), (13, 2)])
 def test_network_and_ranks_agree(monkeypatch, size, dtype):
     """Both ways below the chooser give the same."""
@@ -254,11 +256,12 @@ def test_extremes_are_dual(image, size, mode):
     np.testing.assert_array_equal(
         -filters.maximum(-image, constant_values=-4, **own), smallest)
     middle = filters.median(image, constant_values=4, **own)
-    assert (smallest <= middle).all() and (middle <= largest).all()
+    assert (smallest <= middle).all()
+    assert (middle <= largest).all()
 
 
-@pytest.mark.parametrize("dtype", ("uint8", "uint16", "float32"))
-@pytest.mark.parametrize("size", (3, 5))
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("size", [3, 5])
 def test_opencv(size, dtype):
     cv2 = pytest.importorskip("cv2")
     image = image_of((50, 60), dtype, 9)
@@ -277,7 +280,7 @@ def test_skimage():
         filters.median(image, 5, padding_mode="edge"), rank_filters.median(image, footprint))
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(("arguments", "message"), [
     ({"size": 0}, "size must be an int"),
     ({"size": (3, 3, 3)}, "size must be an int"),
     ({"footprint": np.zeros((3, 3))}, "at least one True"),

@@ -8,4 +8,6 @@ from convlib._filters.linear import convolve, correlate
 from convlib._filters.rank import maximum, median, minimum, percentile
 from convlib._filters.smoothing import gaussian, mean
 
-__all__ = ["convolve", "correlate", "gaussian", "maximum", "mean", "median", "minimum", "percentile"]
+__all__ = [
+    "convolve", "correlate", "gaussian", "maximum", "mean", "median", "minimum", "percentile",
+]

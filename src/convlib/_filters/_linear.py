@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from convlib._filters._image import padded
 from convlib._conv.factors import factorize
+from convlib._filters._image import padded
 
 MOST_TERMS = 8
 

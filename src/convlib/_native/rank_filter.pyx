@@ -169,7 +169,6 @@ cdef void filter_block(
         stream_fence()
 
 
-
 cdef inline void put_row(
     const microkernels* mk, const char* row, intp_t n_bytes, bint stream, char* out,
 ) noexcept nogil:
