@@ -124,7 +124,7 @@ def maximum(
     image : array-like
         As in `median`.
     size, footprint
-        The window, as in `median`. Boxes cost little more when they are large.
+        As in `median`: the window. Boxes cost little more when they are large.
     channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out
         As in `median`.
 
@@ -167,7 +167,7 @@ def minimum(
     image : array-like
         As in `median`.
     size, footprint
-        The window, as in `median`. Boxes cost little more when they are large.
+        As in `median`: the window. Boxes cost little more when they are large.
     channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out
         As in `median`.
 
@@ -208,7 +208,7 @@ def percentile(
     q : float
         From 0, the smallest value, to 100, the largest.
     size, footprint
-        The window, as in `median`.
+        As in `median`: the window.
     channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out
         As in `median`.
 
@@ -328,7 +328,7 @@ def _run(view, values, target, size, taps, rank, kind):
         taps = tuple((0,) * (len(size) - len(tap)) + tap for tap in taps)
     *outer, height, width = lengths
     shape = (stack, prod(outer), height, width * channels * values.itemsize)
-    plan = _plan(tuple(lengths), channels, values.dtype.name, size, taps, rank, kind,
+    plan = _plan(tuple(lengths), channels, values.dtype, size, taps, rank, kind,
                  view.padding_mode, cpu.tier())
     constant = np.full(channels, view.constant, values.dtype)
     images, out = values.view(np.uint8).reshape(shape), target.view(np.uint8).reshape(shape)
@@ -361,6 +361,7 @@ class _Plan(NamedTuple):
 @lru_cache(maxsize=256)
 def _plan(lengths, channels, dtype, size, taps, rank, kind, mode, tier):
     """Return the `_Plan`: the cheaper of a network and of a window that slides over ranks."""
+    dtype = dtype.name
     tables = _tables(lengths, size, taps, mode)
     n_taps = len(tables.taps)
     if kind is None and tables.is_box and (len(tables.rows), tables.width) == (3, 3) and rank == 4:
