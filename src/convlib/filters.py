@@ -17,6 +17,7 @@ from convlib._filters.first_order import (
 )
 from convlib._filters.gabor import gabor
 from convlib._filters.linear import convolve, correlate
+from convlib._filters.rank import maximum, median, minimum, percentile
 from convlib._filters.second_order import (
     difference_of_gaussians,
     hessian,
@@ -42,7 +43,11 @@ __all__ = [
     "kirsch",
     "laplace",
     "laplace_of_gaussian",
+    "maximum",
     "mean",
+    "median",
+    "minimum",
+    "percentile",
     "prewitt",
     "roberts",
     "robinson",

@@ -36,6 +36,9 @@ activation_grad gradients through activations
 global_pool     statistics of whole images, in as many calls as one likes
 upsample        weighted sums along each axis, and their adjoint
 graph           sums, extremes and attention over the neighbours of nodes
+rank_filter     values of windows by order: networks, medians, extremes
+rank_order      the same for large windows, which slide over the ranks of a tile
+rank_lines.pxd  the rows under a block of these, for pixels of any type
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks
 omp.pxd         OpenMP and subnormal numbers; types.pxd the names of C types

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from .types cimport float32_t, float64_t, intp_t
 
@@ -51,8 +51,47 @@ cdef extern from "microkernels.h":
         int reduction
         int activation
         int streams
+    ctypedef struct exchange:
+        pass
+    ctypedef struct rank_kernels:
+        intp_t bytes
+        intp_t lanes
+        void (*extreme)(
+            bint smallest, intp_t n_rows, const char** rows, intp_t n, char* out,
+        ) noexcept nogil
+        void (*median_3)(
+            const char** rows, intp_t step, intp_t n, char* room, intp_t line_bytes, char* out,
+        ) noexcept nogil
+        void (*median_5)(
+            const char** rows, intp_t step, intp_t n, char* room, intp_t line_bytes, char* out,
+        ) noexcept nogil
+        void (*network)(
+            intp_t n_slots, const char** slots, intp_t n_exchanges, const exchange* exchanges,
+            intp_t n_out, const unsigned short* chosen, char** out, intp_t n, char* room,
+        ) noexcept nogil
+        bint (*holds_nan)(intp_t n, const char* row) noexcept nogil
+        void (*mark_nan)(intp_t n_rows, const char** rows, intp_t n, char* out) noexcept nogil
+        void (*order)(
+            intp_t n, const char* values, uint32_t* places, uint32_t* ranks, char* room,
+        ) noexcept nogil
+        void (*look_up)(
+            intp_t n, const uint32_t* ranks, const uint32_t* places, const char* values, char* out,
+        ) noexcept nogil
+    ctypedef struct sliding_window:
+        intp_t n_taps
+        intp_t n_moves
+        const intp_t* taps
+        const intp_t* leaving
+        const intp_t* entering
+    ctypedef struct rank_table:
+        const rank_kernels** pixels
+        void (*slide)(
+            const sliding_window* window, const uint32_t* ranks, intp_t n, intp_t k,
+            uint64_t* bits, intp_t n_words, uint32_t* out,
+        ) noexcept nogil
     ctypedef struct microkernels:
         const char* tier
+        const rank_table* ranks
         intp_t max_rows
         intp_t max_complex_rows
         intp_t lanes_f32

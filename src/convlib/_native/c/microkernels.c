@@ -54,6 +54,10 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #define TABLE_(tier) microkernels_##tier
 #define TABLE(tier) TABLE_(tier)
 
+#define RANKS_(tier) rank_table_##tier
+#define RANKS(tier) RANKS_(tier)
+
+extern const rank_table RANKS(TIER); /* rank.c */
 extern const microkernels TABLE(TIER);
 const microkernels TABLE(TIER) = {
     .tier = STRING(TIER),
@@ -61,6 +65,7 @@ const microkernels TABLE(TIER) = {
     .max_complex_rows = MAX_COMPLEX_ROWS,
     .lanes_f32 = LANES_F32,
     .lanes_f64 = LANES_F64,
+    .ranks = &RANKS(TIER),
     .planes_out = PLANES_OUT,
     .product_f32 = product_f32,
     .product_f64 = product_f64,

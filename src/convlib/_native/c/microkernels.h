@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rank_kernels.h"
+
 enum activation {
     ACTIVATION_NONE,
     ACTIVATION_RELU,
@@ -93,6 +95,7 @@ typedef struct {
     ptrdiff_t max_complex_rows;
     ptrdiff_t lanes_f32; /* values in one vector */
     ptrdiff_t lanes_f64;
+    const rank_table *ranks; /* rank_kernels.h */
     ptrdiff_t planes_out; /* most output channels that planes computes together */
 
     /* product.h: out[i][j] = bias[j] + sum over k of rows[i][offsets[k]] * weights[k * step + j]
