@@ -39,11 +39,6 @@ class Filter(NamedTuple):
     target: float
 
 
-def depth(image):
-    """Return OpenCV's depth of results that may be negative."""
-    return cv2.CV_32F
-
-
 def first(temporaries, k=0):
     """Return an array for a result, or None for a fresh one."""
     return None if temporaries is None else temporaries[k]
@@ -60,7 +55,7 @@ def opencv_sharpen(image, temporaries):
     """Return the image sharpened by its eight neighbours."""
     kernel = np.full((3, 3), -1, np.float32)
     kernel[1, 1] = 9
-    return cv2.filter2D(image, depth(image), kernel, dst=first(temporaries, 0))
+    return cv2.filter2D(image, cv2.CV_32F, kernel, dst=first(temporaries, 0))
 
 
 def gaussian(sigma, target=1.8):
@@ -137,10 +132,12 @@ def bench_gabors(size, n_threads, rounds, stretch):
     angles = np.arange(N_GABORS) * np.pi / N_GABORS
     settings = GABOR | {"sigma_y": GABOR["sigma_x"] * stretch, "part": "real"}
     taps = [gabor_taps(angle, settings) for angle in angles]
+    out = np.empty_like(image)
     functions = {"own": lambda: [
-        filters.gabor(image, 0.15, angle, n_threads=n_threads, **settings) for angle in angles]}
+        filters.gabor(image, 0.15, angle, n_threads=n_threads, out=out, **settings)
+        for angle in angles]}
     if cv2 is not None:
-        functions["cv2"] = lambda: [cv2.filter2D(image, -1, kernel) for kernel in taps]
+        functions["cv2"] = lambda: [cv2.filter2D(image, -1, kernel, dst=out) for kernel in taps]
     name = f"{N_GABORS} gabors" + ("" if stretch == 1 else ", full rank")
     return row_of(name, size, "float32", n_threads, compare(functions, rounds),
                   6.0 if stretch == 1 else 3.0)

@@ -171,7 +171,7 @@ def stencil(view, kernels, out, combination="parts", factor=1.0, centre=None):
     line = strip + SLACK
     sides = (n_columns - 1) * channels
     sizes = np.array([
-        (N_ROWS + n_rows - 1) * (strip + sides) + SLACK,
+        (block + n_rows - 1) * (strip + 2 * sides) + 2 * SLACK,
         len(bank) * n_together * N_ROWS * line + SLACK,
     ], np.intp)
     n_tasks = stack * -(-height // block) * -(-flat[2] // strip)
