@@ -64,7 +64,8 @@ def draw(image):
     pictures = {"image": image} | {name: function(image) for name, function in FILTERS.items()}
     figure, axes = plt.subplots(5, 5, figsize=(12, 12.8), layout="constrained")
     for axis, (name, picture) in zip(axes.flat, pictures.items()):
-        low, high = limits(picture)
+        is_photograph = name.startswith(("image", "mean", "gaussian", "sharpen", "unsharp"))
+        low, high = (0, 1) if is_photograph else limits(picture)
         axis.imshow(picture, cmap="gray", vmin=low, vmax=high)
         axis.set_title(name, fontsize=9)
         axis.axis("off")
@@ -74,7 +75,7 @@ def draw(image):
             largest = np.abs(kernel).max() or 1
             corner.imshow(kernel, cmap="RdBu_r", vmin=-largest, vmax=largest)
             corner.set(xticks=[], yticks=[])
-    figure.savefig("filters.png", dpi=75)
+    figure.savefig("filters.png", dpi=60)
 
 
 if __name__ == "__main__":
