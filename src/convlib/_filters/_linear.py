@@ -28,6 +28,8 @@ TASK_PIXELS = 2**16       # outputs of a task
 UNDER_BYTES = 2**19       # rows under a few rows of a strip, which should stay in cache
 STRIP = 4096              # values of a row of a task ...
 COMBINED_STRIP = 1024     # ... and where sums wait to be combined
+BYTES_STRIP = 512         # where bytes are copied as numbers, which should stay in cache ...
+BYTES_ROWS = 16           # ... these, and the rows of such a task
 OUTPUT_SECONDS = 3e-10    # of one thread, for an output ...
 PRODUCT_SECONDS = 4e-11   # ... and for each of its products
 NO_BYTES = np.empty((0, 0, 0), np.uint8)
@@ -165,21 +167,21 @@ def stencil(view, kernels, out, combination="parts", factor=1.0, centre=None):
         for kernel, part in zip(kernels, out):
             stencil(view, kernel[np.newaxis], part[np.newaxis], centre=(above, left))
         return
-    strip = even(flat[2], STRIP if combination == "parts" else COMBINED_STRIP)
-    strip = -(-strip // SLACK) * SLACK
-    block = max(8, min(32, TASK_PIXELS // strip))
+    is_bytes = view.values.dtype == np.uint8
+    strip = STRIP if combination == "parts" else COMBINED_STRIP
+    strip = -(-even(flat[2], BYTES_STRIP if is_bytes else strip) // SLACK) * SLACK
+    block = BYTES_ROWS if is_bytes else max(8, min(32, TASK_PIXELS // strip))
     line = strip + SLACK
     sides = (n_columns - 1) * channels
     sizes = np.array([
-        (N_ROWS + n_rows - 1) * (strip + sides) + SLACK,
+        (block + n_rows - 1) * (strip + 2 * sides) + 2 * SLACK,
         len(bank) * n_together * N_ROWS * line + SLACK,
     ], np.intp)
     n_tasks = stack * -(-height // block) * -(-flat[2] // strip)
     seconds = view.values.size * (OUTPUT_SECONDS + kernels.size * PRODUCT_SECONDS)
     n_threads = thread_count(view.n_threads, CALL_SECONDS + seconds, n_tasks)
     values = view_values(view, dtype).reshape(flat)
-    real, raw = (np.empty((0, 0, 0), dtype), values) if values.dtype == np.uint8 \
-        else (values, NO_BYTES)
+    real, raw = (np.empty((0, 0, 0), dtype), values) if is_bytes else (values, NO_BYTES)
     STENCIL[dtype.name](
         real, raw, bank, out.reshape(len(out), *flat), channels, n_kernels, n_rows, above, left,
         np.arange(n_columns, dtype=np.intp) * channels, COMBINATIONS[combination], factor,

@@ -119,8 +119,11 @@ cdef void filter_strip(
         intp_t begin = part.x
         intp_t end = part.x + part.n
         intp_t y = part.y - form.above
-        intp_t i, k, row, n
-        intp_t[3] edges
+        intp_t n_under = part.n_rows + form.taps.n_rows - 1
+        intp_t sides = form.left + form.right
+        intp_t i, k, row, n, n_left, n_right
+        intp_t[2] edges
+        real* right
         const real* source
         image_t image = images[0]
 
@@ -128,37 +131,35 @@ cdef void filter_strip(
         image.values = (<const uint8_t*> image.values) + part.image * image.height * length
     else:
         image.values = (<const real*> image.values) + part.image * image.height * length
+    # Outputs between the edges are computed from the image itself, others from copies.
+    edges[0] = edges[1] = end
+    if lies_inside(&image, y, n_under, SLACK):
+        edges[0] = min(end, max(begin, form.left))
+        edges[1] = max(edges[0], min(end, length - form.right))
+    n_left = edges[0] - begin
+    n_right = end - edges[1]
+    right = band + n_under * (n_left + sides) + SLACK
+    if n_left > 0:
+        fill_rows(mk, &image, y, n_under, begin - form.left, n_left + sides, band, n_left + sides)
+    if n_right > 0:
+        fill_rows(mk, &image, y, n_under, edges[1] - form.left, n_right + sides, right,
+                  n_right + sides)
+    source = (<const real*> image.values) + y * length + edges[0] - form.left
     for i in range(n_blocks(part.n_rows, N_ROWS)):
         row = i * N_ROWS
         n = min(<intp_t> N_ROWS, part.n_rows - row)
-        # Outputs between the edges are computed from the image itself.
-        edges[0] = edges[1] = end
-        if lies_inside(&image, y + row, n + form.taps.n_rows - 1, SLACK):
-            edges[0] = min(end, max(begin, form.left))
-            edges[1] = max(edges[0], min(end, length - form.right))
-            source = (<const real*> image.values) + (y + row) * length
-            add_up(mk, form, &part, bank, n, row, edges[0] - begin, edges[1] - edges[0],
-                   source + edges[0] - form.left, length, out, lines)
-        add_copied(mk, form, &image, &part, bank, n, row, 0, edges[0] - begin, out, band, lines)
-        add_copied(mk, form, &image, &part, bank, n, row, edges[1] - begin, end - edges[1], out,
-                   band, lines)
+        if n_left > 0:
+            add_up(mk, form, &part, bank, n, row, 0, n_left, band, n_left + sides, out, lines)
+        if edges[1] > edges[0]:
+            add_up(mk, form, &part, bank, n, row, n_left, edges[1] - edges[0], source, length, out,
+                   lines)
+        if n_right > 0:
+            add_up(mk, form, &part, bank, n, row, edges[1] - begin, n_right, right,
+                   n_right + sides, out, lines)
         if form.combination != SIDE_BY_SIDE:
             for k in range(n):
                 combine(mk, form, part.n, lines + k * form.line,
                         &out[0, part.image, part.y + row + k, part.x])
-
-
-cdef inline void add_copied(
-    const microkernels* mk, const form_t* form, const image_t* image, const strip_t* part,
-    const real[:, ::1] bank, intp_t n_rows, intp_t row, intp_t x, intp_t n,
-    real[:, :, :, ::1] out, real* band, real* lines,
-) noexcept nogil:
-    """Compute n outputs of some rows, x values from where the strip begins, from a copy."""
-    cdef intp_t step = n + form.left + form.right
-    if n > 0:
-        fill_rows(mk, image, part.y + row - form.above, n_rows + form.taps.n_rows - 1,
-                  part.x + x - form.left, step, band, step)
-        add_up(mk, form, part, bank, n_rows, row, x, n, band, step, out, lines)
 
 
 cdef inline void add_up(
@@ -166,7 +167,10 @@ cdef inline void add_up(
     intp_t n_rows, intp_t row, intp_t x, intp_t n, const real* source, intp_t step,
     real[:, :, :, ::1] out, real* lines,
 ) noexcept nogil:
-    """Compute n outputs of some rows, to the results or to lines."""
+    """Compute n outputs of some rows, x values from where the strip begins, to results or lines.
+
+    `source` is what lies under the first tap of the first output of the strip's first row.
+    """
     cdef:
         plane_taps taps = form.taps
         plane_output way
@@ -187,7 +191,7 @@ cdef inline void add_up(
         way.stream = False
     for i in range(bank.shape[0]):
         first = i * n_together
-        planes(mk, &taps, n_together, n_rows, n, source, step, &bank[i, 0], &way,
+        planes(mk, &taps, n_together, n_rows, n, source + row * step, step, &bank[i, 0], &way,
                target + first * way.channel_step)
 
 

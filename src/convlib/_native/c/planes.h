@@ -236,6 +236,99 @@ INLINE void NAME(plane_strips)(const int n_vectors, NAME(plane_strip) *wide,
     }
 }
 
+#if VEC_BYTES == 64
+/* Rows whose taps are neighbours. A load that is not aligned takes two lines of the cache, so that
+ * loads would take twice as long as the sums: of a few vectors that are loaded once, those under
+ * further taps are put together in registers. The sums are those of plane_tile. */
+INLINE void NAME(along_taps)(const int n_vectors, const ptrdiff_t n_taps, const REAL *x,
+                             const REAL *weights, VEC *sum)
+{
+    VEC window[9];
+    UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        window[j] = NAME(load)(x + j * LANES);
+    /* The last one ends where the last tap does, and is moved to its place. */
+    IVEC place;
+    UNROLL
+    for (int i = 0; i < LANES; i++)
+        place[i] = (i + LANES + 1 - n_taps) & (LANES - 1);
+    window[n_vectors] = NAME(load)(x + (n_vectors - 1) * LANES + n_taps - 1);
+    window[n_vectors] = NAME(shuffle)(window[n_vectors], window[n_vectors], place);
+    UNROLL
+    for (int k = 0; k < LANES; k++) {
+        if (k >= n_taps)
+            break;
+        const VEC weight = NAME(splat)(weights[k]);
+        IVEC shifted;
+        UNROLL
+        for (int i = 0; i < LANES; i++)
+            shifted[i] = i + k;
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            sum[j] += NAME(shuffle)(window[j], window[j + 1], shifted) * weight;
+    }
+}
+
+INLINE void NAME(along_tile)(const int n_vectors, const plane_taps *taps, const REAL *x,
+                             const REAL *weights, const plane_output *form, ptrdiff_t width,
+                             REAL *out)
+{
+    VEC sum[8];
+    UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        sum[j] = NAME(splat)(weights[0]);
+    weights++;
+    for (ptrdiff_t plane = 0; plane < taps->n_planes; plane++) {
+        const REAL *row = x + taps->planes[plane] + taps->columns[0];
+        for (ptrdiff_t k = 0; k < taps->n_columns; k += LANES) {
+            const ptrdiff_t left = taps->n_columns - k;
+            NAME(along_taps)(n_vectors, left < LANES ? left : LANES, row + k, weights, sum);
+            weights += left < LANES ? left : LANES;
+        }
+    }
+    UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        sum[j] = form->relu ? NAME(relu)(sum[j]) : sum[j];
+    if (width < n_vectors * LANES) {
+        REAL aside[8 * LANES];
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            NAME(store)(aside + j * LANES, sum[j]);
+        memcpy(out, aside, (size_t)width * sizeof(REAL));
+    } else if (form->stream && (uintptr_t)out % 16 == 0) {
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            NAME(stream)(out + j * LANES, sum[j]);
+    } else {
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            NAME(store)(out + j * LANES, sum[j]);
+    }
+}
+
+#define ALONG(name, n_vectors)                                                                    \
+    NOINLINE static void NAME(name)(const plane_taps *taps, ptrdiff_t height, ptrdiff_t width,    \
+                                    const REAL *x, ptrdiff_t x_step, const REAL *weights,         \
+                                    const plane_output *form, REAL *out)                          \
+    {                                                                                             \
+        for (ptrdiff_t i = 0; i < height; i++)                                                    \
+            NAME(along_tile)(n_vectors, taps, x + i * x_step, weights, form, width,               \
+                             out + i * form->row_step);                                           \
+    }
+ALONG(along_wide, 8)
+ALONG(along_pair, 2)
+ALONG(along_one, 1)
+#undef ALONG
+
+INLINE int NAME(is_along)(const plane_taps *taps)
+{
+    ptrdiff_t k = 1;
+    while (k < taps->n_columns && taps->columns[k] == taps->columns[0] + k)
+        k++;
+    return taps->n_rows == 1 && taps->n_columns > 2 && k == taps->n_columns;
+}
+#endif
+
 #define RUN_(name, n_rows, n_vectors)                                                             \
     do {                                                                                          \
         ptrdiff_t whole = height / (n_rows) * (n_rows);                                           \
@@ -261,6 +354,15 @@ static void NAME(planes)(const plane_taps *taps, ptrdiff_t n_out, ptrdiff_t heig
 
     switch (n_out) {
     case 1:
+#if VEC_BYTES == 64
+        if (NAME(is_along)(taps)) {
+            for (ptrdiff_t i = 0; i < height; i++)
+                NAME(plane_strips)(8, NAME(along_wide), NAME(along_pair), NAME(along_one), taps, 1,
+                                   width, x + i * x_step, x_step, weights, form,
+                                   out + i * form->row_step);
+            break;
+        }
+#endif
         if (is_shared && taps->n_columns == 3)
             RUN(shared_1_3, SHARED_1);
         else if (is_shared && taps->n_columns == 5)
