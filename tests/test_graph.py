@@ -238,6 +238,18 @@ def test_random_graphs(n_nodes, width, density, seed):
     assert_close(result, expected @ expected @ features, "float64")
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_many_runs_fetched_ahead_and_stored_past_the_caches(n_threads):
+    n_nodes, n_edges, width = 140_000, 300_000, 64    # features and result beyond the caches
+    rng = np.random.default_rng(5)
+    ends = rng.integers(0, n_nodes, (2, n_edges))
+    graph = sp.csr_array((np.ones(n_edges), ends), shape=(n_nodes, n_nodes))
+    features = rng.standard_normal((n_nodes, width), dtype=np.float32)
+    out = np.full_like(features, np.nan)
+    cl.graph.aggregate(features, graph, n_threads=n_threads, out=out)
+    assert_close(out, graph @ features.astype(np.float64), "float32")
+
+
 def test_adjoint():
     graph = random_graph(60)
     x, y = (random_features((60, 21), "float64", seed) for seed in (1, 2))
