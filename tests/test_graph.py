@@ -64,8 +64,6 @@ def test_aggregates(n_threads, width, dtype):
 def test_normalizations(signed, normalization, self_loops, direction):
     graph = random_graph(23, 0.2, signed=signed)
     options = {"self_loops": self_loops, "direction": direction, "signed": signed}
-    if signed and normalization != "symmetric":
-        options["signed"] = True
     expected = reference.normalized(reference.dense(graph), normalization, **options)
     matrix = cl.graph.normalize_adjacency(graph, normalization, **options)
     assert matrix.has_sorted_indices
@@ -238,6 +236,18 @@ def test_random_graphs(n_nodes, width, density, seed):
     result = cl.graph.propagate(features, sp.csr_array(matrix), 2)
     expected = reference.normalized(matrix)
     assert_close(result, expected @ expected @ features, "float64")
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_many_runs_fetched_ahead_and_stored_past_the_caches(n_threads):
+    n_nodes, n_edges, width = 140_000, 300_000, 64    # features and result beyond the caches
+    rng = np.random.default_rng(5)
+    ends = rng.integers(0, n_nodes, (2, n_edges))
+    graph = sp.csr_array((np.ones(n_edges), ends), shape=(n_nodes, n_nodes))
+    features = rng.standard_normal((n_nodes, width), dtype=np.float32)
+    out = np.full_like(features, np.nan)
+    cl.graph.aggregate(features, graph, n_threads=n_threads, out=out)
+    assert_close(out, graph @ features.astype(np.float64), "float32")
 
 
 def test_adjoint():

@@ -208,15 +208,19 @@ def _is_sorted(starts, indices):
     return True
 
 
-def features_array(name, value, n_nodes=None):
+def features_array(name, value):
     """Return features as an array (n_nodes, n_features) or (n_signals, n_nodes, n_features)."""
     array = value if check.is_plain(value) else check.numeric_array(name, value)
     allowed = "an array of shape (n_nodes, n_features) or (n_signals, n_nodes, n_features)"
     if array.ndim not in (2, 3):
         raise ValueError(f"{name} must be {allowed}; got shape {array.shape}")
-    if n_nodes is not None and array.shape[-2] != n_nodes:
-        raise ValueError(f"{name} must have a row for each of the {n_nodes} nodes of the adjacency"
-                         f"; got shape {array.shape}")
     if array.dtype not in check.FLOATS:
         array = array.astype(check.result_dtype(array.dtype))
     return array if array.strides[-1] == array.itemsize else np.ascontiguousarray(array)
+
+
+def rows_fit(name, features, n_nodes):
+    """Refuse features that have not a row for each node."""
+    if features.shape[-2] != n_nodes:
+        raise ValueError(f"{name} must have a row for each of the {n_nodes} nodes of the adjacency"
+                         f"; got shape {features.shape}")

@@ -32,11 +32,6 @@ class Operator:
     scales: np.ndarray | None = None
     factors: np.ndarray | None = None
 
-    @property
-    def transposed(self):
-        """The adjoint map."""
-        return Operator(self.adjacency.transposed, self.loops, self.factors, self.scales)
-
     def times(self, share):
         """Return the map times a number."""
         if share == 1:
@@ -173,18 +168,7 @@ def runs(adjacency, seconds):
     n_runs = int(min(max(1, seconds / RUN_SECONDS), n_nodes, 4096))
     if n_runs == 1:
         return np.array([0, n_nodes], np.intp)
-    # Rows cost as much as an edge. The sums rise by at least one with each row.
-    total = int(adjacency.starts[-1]) + n_nodes
-    wanted = np.arange(1, n_runs) * total // n_runs
-    bounds = first_row(adjacency.starts, wanted)
-    return np.unique(np.concatenate([[0], bounds, [n_nodes]])).astype(np.intp)
-
-
-def first_row(starts, wanted):
-    """Return for each wanted work the first row before which as much is done: starts[i] + i."""
-    low, high = np.zeros_like(wanted), np.full_like(wanted, len(starts) - 1)
-    while (low < high).any():
-        middle = (low + high) // 2
-        is_less = starts[middle] + middle < wanted
-        low, high = np.where(is_less, middle + 1, low), np.where(is_less, high, middle)
-    return low
+    # Rows cost as much as an edge.
+    done = adjacency.starts + np.arange(n_nodes + 1)
+    wanted = np.arange(n_runs + 1) * done[-1] // n_runs
+    return np.unique(np.searchsorted(done, wanted)).astype(np.intp)

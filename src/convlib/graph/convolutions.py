@@ -9,6 +9,7 @@ from convlib.graph._adjacency import (
     SELF_LOOPS,
     adjacency_of,
     features_array,
+    rows_fit,
 )
 from convlib.graph._gather import Operator, apply, attend, directed, normalized
 from convlib.ops.conv import conv
@@ -134,7 +135,7 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
     features = features_array("features", features)
     taken = adjacency_of("adjacency", adjacency, features.dtype,
                          weighted=weighted and kind in ("sum", "mean"))
-    features = features_array("features", features, taken.n_nodes)
+    rows_fit("features", features, taken.n_nodes)
     out = check.output_array(out, features.shape, features.dtype, features)
     if kind in ("max", "min"):
         return apply(Operator(taken), features, out, reduction=kind, n_threads=n_threads)
@@ -449,7 +450,7 @@ def sage_conv(features, adjacency, weight, root_weight=None, bias=None, *, kind=
                               n_threads)
         else:
             outputs = transform(operator, features, weight, bias, activation, n_threads)
-        return outputs if roots is None else _activated(outputs + roots, activation)
+        return outputs if roots is None else _activated(outputs + roots, activation, n_threads)
     if bias is not None:
         roots += bias
     outputs = product(features, weight, n_threads=n_threads)
@@ -592,7 +593,7 @@ def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetr
     total = product(features, weights[0], bias, n_threads=n_threads)
     for term, weight in zip(terms, weights[1:], strict=True):
         total += product(term, weight, n_threads=n_threads)
-    return _activated(total, activation)
+    return _activated(total, activation, n_threads)
 
 
 def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):
@@ -698,7 +699,7 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
         outputs = outputs.reshape(*hidden.shape[:-1], heads, n_outputs).mean(-2)
     if bias is not None:
         outputs += bias
-    return _activated(outputs, activation)
+    return _activated(outputs, activation, n_threads)
 
 
 def head_columns(vectors):
@@ -715,7 +716,8 @@ def _prepared(features, adjacency, normalization, self_loops, direction, signed=
     features = features_array("features", features)
     operator = _operator(adjacency, features.dtype, normalization, self_loops, direction, signed,
                          weighted)
-    return features_array("features", features, operator.adjacency.n_nodes), operator
+    rows_fit("features", features, operator.adjacency.n_nodes)
+    return features, operator
 
 
 def _operator(adjacency, dtype, normalization, self_loops, direction, signed, weighted=True):
@@ -759,11 +761,12 @@ def _bias(name, bias, n_outputs, dtype):
     return np.ascontiguousarray(array, dtype)
 
 
-def _activated(values, activation):
+def _activated(values, activation, n_threads):
     """Return the activations, computed by the kernels of 1x1 convolution."""
     if activation is None:
         return values
     signals = values if values.ndim == 3 else values[np.newaxis]
     one = np.ones((1, 1, values.shape[-1]), values.dtype)
-    out = conv(signals, one, groups=values.shape[-1], activation=activation)
+    out = conv(signals, one, groups=values.shape[-1], activation=activation,
+               n_threads=n_threads)
     return out if values.ndim == 3 else out[0]
