@@ -27,12 +27,14 @@ from convlib.ops.upsample import upsample
 __version__ = _version()
 
 _MODULES = ("filters", "grad", "graph")
-_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures")
+_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "GraphConvTransform", "GraphPool")
 
 __all__ = [
     "ConvFeatures",
     "ConvPlan",
     "DeformConvFeatures",
+    "GraphConvTransform",
+    "GraphPool",
     "PackedKernel",
     "average_pool",
     "channel_shuffle",

@@ -2,6 +2,9 @@
 
 conv_features   ConvFeatures, one convolution layer as a transformer
 deform_conv_features   DeformConvFeatures, the same with taps that offsets move
+graph_conv_transform   GraphConvTransform, features of nodes convolved along edges
+graph_pool      GraphPool, a row of features for each graph
+_graphs         the ways in which a graph comes
 _transformer    what all of them share: blocks of images, memory, names
 _settings       parameters, checked together
 _forms          a table: name -> form of convolution
@@ -14,5 +17,7 @@ _transpose      the transposed one
 
 from convlib.estimators.conv_features import ConvFeatures
 from convlib.estimators.deform_conv_features import DeformConvFeatures
+from convlib.estimators.graph_conv_transform import GraphConvTransform
+from convlib.estimators.graph_pool import GraphPool
 
-__all__ = ["ConvFeatures", "DeformConvFeatures"]
+__all__ = ["ConvFeatures", "DeformConvFeatures", "GraphConvTransform", "GraphPool"]
