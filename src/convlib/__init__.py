@@ -1,8 +1,8 @@
 """Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
-`convlib.shapes`, classic filters in `convlib.filters`, graph convolutions in `convlib.graph`.
-Estimators load scikit-learn when they are first asked for.
+`convlib.shapes`, classic filters in `convlib.filters`, and as kernels in `convlib.banks`, graph
+convolutions in `convlib.graph`. Estimators load scikit-learn when they are first asked for.
 """
 
 from importlib import import_module
@@ -26,7 +26,7 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
-_MODULES = ("filters", "grad", "graph")
+_MODULES = ("banks", "filters", "grad", "graph")
 _ESTIMATORS = ("ConvFeatures", "DeformConvFeatures")
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "DeformConvFeatures",
     "PackedKernel",
     "average_pool",
+    "banks",
     "channel_shuffle",
     "col2im",
     "conv",
