@@ -181,14 +181,17 @@ class Spatial:
 
     def fitted(self, operands, channels, groups):
         fitted, maps = [], channels
+        is_shared, own_maps = operands[0].shape[1] == 1, 1    # of one channel
         for axis, vector in enumerate(operands):
-            if vector.shape[1] not in (1, maps):
+            n = vector.shape[1]
+            if n not in (1, maps) and not (is_shared and n == own_maps):
                 raise ValueError(
                     f"kernels[{axis}] must have shape (size, {maps} or 1, multiplier) for the "
                     f"{channels} channels of X; got {vector.shape}"
                 )
-            fitted.append(np.repeat(vector, maps // vector.shape[1], axis=1))
+            fitted.append(np.tile(vector, (1, maps // n, 1)))
             maps *= vector.shape[-1]
+            own_maps *= vector.shape[-1]
         return tuple(fitted)
 
     def factor(self, kernels, channels, groups):
