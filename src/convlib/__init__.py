@@ -2,7 +2,8 @@
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
 `convlib.shapes`, classic filters in `convlib.filters`, and as kernels in `convlib.banks`, graph
-convolutions in `convlib.graph`. Estimators load scikit-learn when they are first asked for.
+convolutions in `convlib.graph`, pictures in `convlib.displays`. Estimators load scikit-learn when
+they are first asked for.
 """
 
 from importlib import import_module
@@ -26,7 +27,7 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
-_MODULES = ("banks", "filters", "grad", "graph")
+_MODULES = ("banks", "displays", "filters", "grad", "graph")
 _ESTIMATORS = ("ConvFeatures", "DeformConvFeatures")
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "conv_transpose",
     "deform_conv",
     "depthwise_conv",
+    "displays",
     "explain_conv",
     "factorize_kernel",
     "filters",

@@ -73,6 +73,10 @@ class Standard:
         """Return the convolutions that an operator with these operands comes to."""
         return [Stage(operands[0], settings)]
 
+    def pictures(self, operands):
+        """Return kernels (*size, channels, n_kernels) to be looked at."""
+        return operands[0]
+
 
 class Depthwise(Standard):
     """`depthwise_conv`: kernels of one channel each."""
@@ -95,6 +99,10 @@ class Depthwise(Standard):
 
     def stages(self, operands, channels, settings):
         return [Stage(grouped(operands[0]), settings | {"groups": channels})]
+
+    def pictures(self, operands):
+        *size, _, _ = operands[0].shape
+        return operands[0].reshape(*size, 1, -1)
 
 
 class Separable:
@@ -148,6 +156,9 @@ class Separable:
         rank = operands[0].ndim - 2
         first = Depthwise().stages(operands[:1], channels, settings)
         return [*first, Stage(operands[1], _along((), settings, rank) | {"algorithm": "pointwise"})]
+
+    def pictures(self, operands):
+        return Depthwise().pictures(operands)
 
 
 class Spatial:
@@ -206,6 +217,13 @@ class Spatial:
             stages.append(Stage(along(vector, axis, rank), own))
         return stages
 
+    def pictures(self, operands):
+        kernels = np.ones((operands[0].shape[1],))
+        for vector in operands:
+            kernels = np.einsum("...m,tmn->...tmn", kernels, vector)
+            kernels = kernels.reshape(*kernels.shape[:-2], -1)
+        return kernels[..., np.newaxis, :]
+
 
 class Transposed:
     """`conv_transpose`: with a stride, maps are larger than images."""
@@ -234,6 +252,9 @@ class Transposed:
 
     def stages(self, operands, channels, settings):
         return [TransposedStage(operands[0], settings)]
+
+    def pictures(self, operands):
+        return np.swapaxes(operands[0], -1, -2)
 
 
 FORMS = {"standard": Standard(), "depthwise": Depthwise(), "separable": Separable(),

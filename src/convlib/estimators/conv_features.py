@@ -1,5 +1,7 @@
 """ConvFeatures: kernels -> convolution -> activation -> pooling -> features, as a transformer."""
 
+import numpy as np
+
 from convlib.estimators._settings import checked_settings
 from convlib.estimators._transformer import LayerTransformer
 
@@ -186,6 +188,20 @@ class ConvFeatures(LayerTransformer):
             self.kernels_1d_ = operands
         self.bias_ = self._learnt.bias.astype(dtype)
         self.epsilon_ = self._learnt.epsilon
+
+    def _kernel_pictures(self):
+        """Return kernels (*size, channels, n_kernels) and their names, to be looked at."""
+        kernels = self._settings.form.pictures(self._learnt.operands)
+        names = self._kernel_names()
+        if len(names) != kernels.shape[-1]:    # of which maps are mixtures
+            channels = self.input_shape_[-1]
+            own = kernels.shape[-1] // channels
+            names = [f"c{c}_m{m}" for c in range(channels) for m in range(own)]
+        first = kernels[..., :self._settings.n_kernels]
+        copies = kernels.reshape(*kernels.shape[:-1], -1, first.shape[-1])
+        if self._settings.form.per_channel and (copies == first[..., np.newaxis, :]).all():
+            return first, self._settings.kernel_names()    # all channels share them
+        return kernels, names
 
     def _make_layers(self, dtype):
         return self._settings.layers(self._learnt, self.input_shape_, dtype)
