@@ -208,10 +208,9 @@ class KernelDisplay:
         self.axes_ = _axes_for(len(panels), min(own, len(panels)), ax, figure)
         self.figure_ = self.axes_[0].figure
         together = np.concatenate([kernel.ravel() for _, kernel in panels])
-        are_lines = np.ndim(self.kernels) == 3
         for axis, (name, kernel) in zip(self.axes_, panels):
             scale = together if shared_scale else kernel
-            if are_lines:
+            if kernel.ndim == 2:
                 _draw_lines(axis, kernel, scale)
             else:
                 _draw_picture(axis, kernel, scale, cmap)
@@ -219,23 +218,19 @@ class KernelDisplay:
         return self
 
     def _panels(self, max_kernels):
-        """Return the name and the values of each picture."""
+        """Return the name and the kernel (*kernel_size, channels) of each picture."""
         kernels = check.kernel_array("kernels", self.kernels)
         if not np.isfinite(kernels).all():
             raise ValueError("kernels must be finite")
-        *size, channels, n_kernels = kernels.shape
-        names = self._checked_names(n_kernels)
-        if len(size) == 3:
-            kernels = kernels[size[0] // 2]
+        channels, n_kernels = kernels.shape[-2:]
+        names = self._checked_names(n_kernels)[:max_kernels]
         panels = []
-        for k, name in list(enumerate(names))[:max_kernels]:
+        for k, name in enumerate(names):
             kernel = np.asarray(kernels[..., k], np.float64)
-            if len(size) == 1 or channels == 3:
+            if kernel.ndim == 2 or channels in (1, 3):
                 panels.append((name, kernel))
-            elif channels == 1:
-                panels.append((name, kernel[..., 0]))
             else:
-                panels += [(f"{name}_c{c}", kernel[..., c]) for c in range(channels)]
+                panels += [(f"{name}_c{c}", kernel[..., c:c + 1]) for c in range(channels)]
         return panels
 
     def _checked_names(self, n_kernels):
@@ -260,6 +255,8 @@ def _axes_for(n_panels, n_columns, ax, figure):
         if figure is None:
             size = n_columns * PANEL, n_rows * (PANEL + TITLE)
             figure = _pyplot().figure(figsize=size, layout="constrained")
+        elif not hasattr(figure, "subplots"):
+            raise TypeError(check.refusal("figure", "a matplotlib Figure or None", figure))
         grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for unused in grid[n_panels:]:
             unused.remove()
@@ -297,13 +294,15 @@ def _draw_lines(axis, kernel, scale):
 
 
 def _draw_picture(axis, kernel, scale, cmap):
-    """Draw a kernel (height, width), or (height, width, 3) in colour."""
+    """Draw a kernel (height, width, 1 or 3), or the middle of one with a depth before these."""
     largest = np.abs(scale).max() or 1.0
-    if kernel.ndim == 3:
+    if kernel.ndim == 4:
+        kernel = kernel[len(kernel) // 2]
+    if kernel.shape[-1] == 3:
         axis.imshow(0.5 + 0.5 * kernel / largest)
     else:
-        is_signed = scale.min() < 0
-        axis.imshow(kernel, cmap=cmap or ("RdBu_r" if is_signed else "gray"),
+        is_signed = scale.min() < 0 or not scale.any()
+        axis.imshow(kernel[..., 0], cmap=cmap or ("RdBu_r" if is_signed else "gray"),
                     vmin=-largest if is_signed else 0, vmax=largest)
     axis.set(xticks=[], yticks=[])
 

@@ -192,15 +192,14 @@ class ConvFeatures(LayerTransformer):
     def _kernel_pictures(self):
         """Return kernels (*size, channels, n_kernels) and their names, to be looked at."""
         kernels = self._settings.form.pictures(self._learnt.operands)
-        names = self._kernel_names()
-        if len(names) != kernels.shape[-1]:    # of which maps are mixtures
-            channels = self.input_shape_[-1]
-            own = kernels.shape[-1] // channels
-            names = [f"c{c}_m{m}" for c in range(channels) for m in range(own)]
-        first = kernels[..., :self._settings.n_kernels]
-        copies = kernels.reshape(*kernels.shape[:-1], -1, first.shape[-1])
-        if self._settings.form.per_channel and (copies == first[..., np.newaxis, :]).all():
-            return first, self._settings.kernel_names()    # all channels share them
+        names, channels = self._kernel_names(), self.input_shape_[-1]
+        if self.conv == "separable":    # maps are mixtures of what these give
+            multiplier = kernels.shape[-1] // channels
+            names = [f"c{c}_m{m}" for c in range(channels) for m in range(multiplier)]
+        elif self._settings.form.per_channel:
+            parts = np.split(kernels, channels, axis=-1)
+            if all(np.array_equal(part, parts[0]) for part in parts):    # they share them
+                return parts[0], self._settings.kernel_names()
         return kernels, names
 
     def _make_layers(self, dtype):
