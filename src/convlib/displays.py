@@ -302,8 +302,9 @@ def _draw_picture(axis, kernel, scale, cmap):
         axis.imshow(0.5 + 0.5 * kernel / largest)
     else:
         is_signed = scale.min() < 0 or not scale.any()
+        # Where a pixel of the picture is several taps, it has the colour of their mean.
         axis.imshow(kernel[..., 0], cmap=cmap or ("RdBu_r" if is_signed else "gray"),
-                    vmin=-largest if is_signed else 0, vmax=largest)
+                    vmin=-largest if is_signed else 0, vmax=largest, interpolation_stage="data")
     axis.set(xticks=[], yticks=[])
 
 
