@@ -123,7 +123,7 @@ def _checked_kernels(parameters, form, groups):
     kernel_size = check.axis_ints("kernel_size", size, min(max(rank, 1), 3), 1)
     shown = "kernels"
     if isinstance(kernels, str):
-        check.choice("kernels", kernels, (*_kernels.LEARNERS, *banks.bank_names()))
+        kernels = check.choice("kernels", kernels, (*_kernels.LEARNERS, *banks.bank_names()))
         if kernels in _kernels.LEARNERS:
             return kernels, kernel_size, n_kernels
         shown = f"kernels={kernels!r}"

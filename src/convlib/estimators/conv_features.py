@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from convlib.estimators._forms import FORMS
 from convlib.estimators._settings import checked_settings
 from convlib.estimators._transformer import LayerTransformer
 
@@ -191,12 +192,13 @@ class ConvFeatures(LayerTransformer):
 
     def _kernel_pictures(self):
         """Return kernels (*size, channels, n_kernels) and their names, to be looked at."""
-        kernels = self._settings.form.pictures(self._learnt.operands)
+        form = self._settings.form
+        kernels = form.pictures(self._learnt.operands)
         names, channels = self._kernel_names(), self.input_shape_[-1]
-        if self.conv == "separable":    # maps are mixtures of what these give
+        if form is FORMS["separable"]:    # maps are mixtures of what these give
             multiplier = kernels.shape[-1] // channels
             names = [f"c{c}_m{m}" for c in range(channels) for m in range(multiplier)]
-        elif self._settings.form.per_channel:
+        elif form.per_channel:
             parts = np.split(kernels, channels, axis=-1)
             if all(np.array_equal(part, parts[0]) for part in parts):    # they share them
                 return parts[0], self._settings.kernel_names()
