@@ -154,13 +154,17 @@ def laplace_of_gaussian(
     normalize = check.choice("normalize", normalize, (None, "scipy"))
     result = view.target()
     if result.size:
-        smooth = [gaussian_taps(one, 0, truncate) for one in sigma]
-        second = [gaussian_taps(one, 2, truncate, normalize != "scipy") for one in sigma]
-        sum_of_terms(view, [
-            tuple(second[other] if other == axis else smooth[other] for other in range(view.rank))
-            for axis in range(view.rank)
-        ], result)
+        sum_of_terms(view, laplace_of_gaussian_terms(sigma, truncate, normalize), result)
     return view.close(result)
+
+
+def laplace_of_gaussian_terms(sigma, truncate, normalize=None):
+    """Return the kernel as a sum of products of vectors, one an axis."""
+    smooth = [gaussian_taps(one, 0, truncate) for one in sigma]
+    second = [gaussian_taps(one, 2, truncate, normalize != "scipy") for one in sigma]
+    axes = range(len(sigma))
+    return [tuple(second[other] if other == axis else smooth[other] for other in axes)
+            for axis in axes]
 
 
 def difference_of_gaussians(
@@ -226,20 +230,26 @@ def difference_of_gaussians(
         "channel_axis": channel_axis, "axes": axes, "padding_mode": padding_mode,
         "constant_values": constant_values, "dtype": dtype, "n_threads": n_threads, "out": out,
     })
-    low = axis_numbers("low_sigma", low_sigma, view.rank)
+    terms = band_terms(low_sigma, high_sigma, view.rank, truncate)
+    result = view.target()
+    if result.size:
+        sum_of_terms(view, terms, result)
+    return view.close(result)
+
+
+def band_terms(low_sigma, high_sigma, rank, truncate):
+    """Return the checked difference of two Gaussians as a sum of products of vectors."""
+    low = axis_numbers("low_sigma", low_sigma, rank)
     high = tuple(1.6 * one for one in low) if high_sigma is None else \
-        axis_numbers("high_sigma", high_sigma, view.rank)
+        axis_numbers("high_sigma", high_sigma, rank)
     if any(wide < narrow for narrow, wide in zip(low, high)):
         raise ValueError(check.refusal("high_sigma", f"at least low_sigma={low}", high))
     truncate = check.positive_number("truncate", truncate)
-    result = view.target()
-    if result.size:
-        wide = [gaussian_taps(one, 0, truncate) for one in high]
-        narrow = [
-            _widened(gaussian_taps(one, 0, truncate), len(taps)) for one, taps in zip(low, wide)
-        ]
-        sum_of_terms(view, [tuple(narrow), (-wide[0], *wide[1:])], result)
-    return view.close(result)
+    wide = [gaussian_taps(one, 0, truncate) for one in high]
+    narrow = [
+        _widened(gaussian_taps(one, 0, truncate), len(taps)) for one, taps in zip(low, wide)
+    ]
+    return [tuple(narrow), (-wide[0], *wide[1:])]
 
 
 def hessian(
