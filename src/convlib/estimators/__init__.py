@@ -2,6 +2,9 @@
 
 conv_features   ConvFeatures, one convolution layer as a transformer
 deform_conv_features   DeformConvFeatures, the same with taps that offsets move
+image_filter    ImageFilter, a classic filter as a transformer
+pixel_features  PixelFeatures, filters at several scales, one row per pixel
+pixel_classifier   PixelClassifier, a classifier of pixels, by tiles
 _transformer    what all of them share: blocks of images, memory, names
 _settings       parameters, checked together
 _forms          a table: name -> form of convolution
@@ -10,9 +13,12 @@ _images         X as images, the shape rules
 _layer          convolution, activation and pooling, block by block
 _deform         the deformable convolution of a layer
 _transpose      the transposed one
+_pixel_images   images whose pixels are samples, and their tiles
+_pixel_maps     a table: name -> maps of one scale, and how far they see
 """
 
 from convlib.estimators.conv_features import ConvFeatures
 from convlib.estimators.deform_conv_features import DeformConvFeatures
+from convlib.estimators.image_filter import ImageFilter
 
-__all__ = ["ConvFeatures", "DeformConvFeatures"]
+__all__ = ["ConvFeatures", "DeformConvFeatures", "ImageFilter"]
