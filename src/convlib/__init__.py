@@ -27,7 +27,7 @@ from convlib.ops.upsample import upsample
 __version__ = _version()
 
 _MODULES = ("filters", "grad", "graph")
-_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "ImageFilter")
+_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "ImageFilter", "PixelFeatures")
 
 __all__ = [
     "ConvFeatures",
@@ -35,6 +35,7 @@ __all__ = [
     "DeformConvFeatures",
     "ImageFilter",
     "PackedKernel",
+    "PixelFeatures",
     "average_pool",
     "channel_shuffle",
     "col2im",

@@ -371,7 +371,7 @@ def hessian_eigenvalues(
     if result.size:
         parts = np.empty((view.rank * (view.rank + 1) // 2, *view.values.shape), result.dtype)
         _second_derivatives(view, sigma, truncate, normalize, parts)
-        _eigenvalues(parts, result)
+        eigenvalues(parts, result)
     return view.close(result, len(result))
 
 
@@ -484,7 +484,7 @@ def _second_derivatives(view, sigma, truncate, normalize, out):
             for axis, one in enumerate(sigma))], part)
 
 
-def _eigenvalues(parts, out):
+def eigenvalues(parts, out):
     """Write the eigenvalues of symmetric matrices, the largest first."""
     rank = len(out)
     if rank == 1:

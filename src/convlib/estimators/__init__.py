@@ -20,5 +20,6 @@ _pixel_maps     a table: name -> maps of one scale, and how far they see
 from convlib.estimators.conv_features import ConvFeatures
 from convlib.estimators.deform_conv_features import DeformConvFeatures
 from convlib.estimators.image_filter import ImageFilter
+from convlib.estimators.pixel_features import PixelFeatures
 
-__all__ = ["ConvFeatures", "DeformConvFeatures", "ImageFilter"]
+__all__ = ["ConvFeatures", "DeformConvFeatures", "ImageFilter", "PixelFeatures"]

@@ -23,8 +23,8 @@ OWN = ("image", "axis", "size", "sigma", "low_sigma", "channel_axis", "axes", "p
 SETTINGS = {"size": ("size",), "sigma": ("sigma", "low_sigma"), "axis": ("axis",)}
 SEVERAL = ("hessian", "hessian_eigenvalues", "structure_tensor")    # results for each pixel
 # Values for each value of the images that a call may need beside its result; of most filters 4.
-WORK = {"structure_tensor": 16, "hessian": 8, "hessian_eigenvalues": 24, "median": 6,
-        "percentile": 6, "gabor": 8, "gradient_direction": 6}
+WORK = {"structure_tensor": 8, "hessian_eigenvalues": 12}
+EIGENVALUES_OF_VOLUMES = 56
 
 
 class ImageFilter(TransformerMixin, BaseEstimator):
@@ -310,6 +310,8 @@ class ImageFilter(TransformerMixin, BaseEstimator):
     def _image_bytes(self, shape, dtype):
         """Return the most bytes that one image takes on the way, its copy included."""
         n_values = WORK.get(self.filter, 4) + 3 * (self._n_parts - 1)
+        if self.filter == "hessian_eigenvalues" and self._n_parts == 3:
+            n_values = EIGENVALUES_OF_VOLUMES
         return prod(shape) * n_values * dtype.itemsize
 
     def _block_images(self, shape, dtype):
