@@ -27,7 +27,9 @@ from convlib.ops.upsample import upsample
 __version__ = _version()
 
 _MODULES = ("filters", "grad", "graph")
-_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "ImageFilter", "PixelFeatures")
+_ESTIMATORS = (
+    "ConvFeatures", "DeformConvFeatures", "ImageFilter", "PixelClassifier", "PixelFeatures",
+)
 
 __all__ = [
     "ConvFeatures",
@@ -35,6 +37,7 @@ __all__ = [
     "DeformConvFeatures",
     "ImageFilter",
     "PackedKernel",
+    "PixelClassifier",
     "PixelFeatures",
     "average_pool",
     "channel_shuffle",

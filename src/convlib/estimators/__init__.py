@@ -20,6 +20,9 @@ _pixel_maps     a table: name -> maps of one scale, and how far they see
 from convlib.estimators.conv_features import ConvFeatures
 from convlib.estimators.deform_conv_features import DeformConvFeatures
 from convlib.estimators.image_filter import ImageFilter
+from convlib.estimators.pixel_classifier import PixelClassifier
 from convlib.estimators.pixel_features import PixelFeatures
 
-__all__ = ["ConvFeatures", "DeformConvFeatures", "ImageFilter", "PixelFeatures"]
+__all__ = [
+    "ConvFeatures", "DeformConvFeatures", "ImageFilter", "PixelClassifier", "PixelFeatures",
+]

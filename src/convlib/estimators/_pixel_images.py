@@ -12,6 +12,8 @@ import numpy as np
 
 from convlib import _validation as check
 
+SMALLEST = 32    # pixels along an axis of a box that is not halved to save work
+
 
 class PixelImage:
     """One image, read where it is needed: an array, or what can be sliced like one."""
@@ -74,28 +76,31 @@ class PixelImage:
         return (values if scale == 1 else values * dtype.type(scale)), inner
 
 
-def pixel_images(X, channel_axis, name="X"):
+def pixel_images(X, channel_axis):
     """Return `PixelImage`s of an image or a list of images, and whether it is a list."""
     is_list = isinstance(X, (list, tuple))
     if is_list and not all(hasattr(image, "shape") for image in X):
-        raise TypeError(f"{name} must be an array, of one image, or a list of arrays; got a list "
+        raise TypeError("X must be an array, of one image, or a list of arrays; got a list "
                         "of something else")
-    images = [PixelImage(f"{name}[{k}]" if is_list else name, image, channel_axis)
+    images = [PixelImage(f"X[{k}]" if is_list else "X", image, channel_axis)
               for k, image in enumerate(X if is_list else [X])]
     if not images:
-        raise ValueError(f"{name} must hold at least one image; got an empty list")
+        raise ValueError("X must hold at least one image; got an empty list")
     kinds = {(len(image.size), image.n_channels) for image in images}
     if len(kinds) > 1:
-        raise ValueError(f"the images of {name} must have the same number of axes and channels; "
+        raise ValueError(f"the images of X must have the same number of axes and channels; "
                          f"got {sorted(kinds)}")
     return images, is_list
 
 
-def tile_size(size, n_bytes, budget):
-    """Return the largest tile, halved axis by axis, of which `n_bytes(tile)` is in the budget."""
-    tile = list(size)
-    while n_bytes(tile) > budget and max(tile) > 1:
-        axis = int(np.argmax(tile))
+def tile_size(size, halo, n_bytes, budget):
+    """Return the largest tile, halved axis by axis, of which `n_bytes(tile)` is in the budget.
+
+    It is not much smaller than its halo, else nearly all work would be on halos.
+    """
+    tile, smallest = list(size), [max(SMALLEST, h) // 2 for h in halo]
+    while n_bytes(tile) > budget and any(n > least for n, least in zip(tile, smallest)):
+        axis = int(np.argmax([n / least for n, least in zip(tile, smallest)]))
         tile[axis] = -(-tile[axis] // 2)
     return tuple(tile)
 
@@ -124,8 +129,10 @@ def _boxes(places, rows, halo, n_bytes, budget):
     fits = n_bytes(extent.tolist()) <= budget
     whole = [(rows, tuple(slice(int(a), int(b)) for a, b in zip(first, last)))]
     axis = int(np.argmax(extent / (1 + halo)))
-    # Less than a halo wide, halves have more halo than what they save.
-    if extent[axis] == 1 or (fits and extent[axis] <= 1 + halo[axis]):
+    # Where most pixels are wanted, or less than a halo is left, halves only have more halo.
+    least = max(SMALLEST, halo[axis])
+    is_dense = 2 * len(rows) >= np.prod(extent, dtype=float)
+    if extent[axis] <= least // 2 or (fits and (is_dense or extent[axis] <= least)):
         return cost, whole
     below = places[rows, axis] < first[axis] + extent[axis] // 2
     parts = [_boxes(places, rows[side], halo, n_bytes, budget) for side in (below, ~below)]

@@ -18,7 +18,7 @@ from convlib.ops.separable import factorize_kernel
 
 NARROW = 0.66          # of the Gaussians that are subtracted, ilastik's
 OUTER = 0.5            # scale of the smoothing of a structure tensor, ilastik's
-BLOCK_VALUES = 2**16   # of a matrix's entries, whose eigenvalues are taken at once
+BLOCK_VALUES = 2**14   # of a matrix's entries, whose eigenvalues are taken at once
 
 SETS = {
     "basic": ("gaussian", "sobel", "texture"),

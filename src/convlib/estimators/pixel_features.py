@@ -9,13 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
 from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
-from convlib.estimators._pixel_maps import MAPS, SETS, Bank, Scale
+from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
 from convlib.estimators._settings import finite_factor, memory_bytes
 
 __all__ = ["PixelFeatures"]
 
-WORK = {1: 14, 2: 18, 3: 26}    # values for each value of a crop, by the number of axes
-EIGENVALUE_BYTES = 2**25        # of one block of them
+# By the number of axes: values for each value of a crop, and of a block of matrices.
+CROP_VALUES = {1: 9, 2: 10, 3: 14}
+MATRIX_VALUES = {1: 4, 2: 16, 3: 60}
 
 
 class PixelFeatures(TransformerMixin, BaseEstimator):
@@ -252,7 +253,8 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         image = self._images(np.broadcast_to(np.zeros((), dtype), shape))[0][0]
         itemsize = self._dtype_of(image).itemsize
         tile = self._tile(image, self._budget())
-        return prod(image.size) * self._n_features * itemsize + self._crop_bytes(tile, itemsize)
+        return prod(image.size) * self._n_features * itemsize + self._crop_bytes(
+            image.size, tile, itemsize)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -332,13 +334,13 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         """Return the bytes that one tile may take."""
         return memory_bytes(self.working_memory, get_config()["working_memory"])
 
-    def _images(self, X, name="X"):
+    def _images(self, X):
         """Return the `PixelImage`s of X, like those of `fit`, and whether X is a list."""
-        images, is_list = pixel_images(X, self.channel_axis, name)
+        images, is_list = pixel_images(X, self.channel_axis)
         got = (len(images[0].size), images[0].n_channels)
         if got != (self.n_axes_, self.n_channels_):
             raise ValueError(
-                f"{name} must hold images like those of fit, of {self.n_axes_} axes and "
+                f"X must hold images like those of fit, of {self.n_axes_} axes and "
                 f"{self.n_channels_} channels; got {got[0]} axes and {got[1]} channels")
         return images, is_list
 
@@ -352,19 +354,22 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         kernels = 0 if self._bank is None else self._bank.n_kernels
         return self.n_channels_ * (len(self.sigmas_) * maps + kernels)
 
-    def _crop_bytes(self, tile, itemsize):
-        """Return the most bytes that the maps of a tile take on the way to its rows."""
-        crop = prod(n + 2 * h for n, h in zip(tile, self.halo))
-        work = WORK[self.n_axes_] + 2 * self.n_channels_
+    def _crop_bytes(self, size, tile, itemsize):
+        """Return the most bytes that the maps of a tile of an image take on the way to rows."""
+        wraps = self.padding_mode == "wrap"
+        crop = [m + 2 * h if wraps else min(n, m + 2 * h)
+                for n, m, h in zip(size, tile, self.halo)]
+        block = max(BLOCK_VALUES, prod(crop[1:])) * MATRIX_VALUES[self.n_axes_]
+        work = CROP_VALUES[self.n_axes_]
         if self._bank is not None:
-            work = max(work, 3 * self._bank.TOGETHER + 2 * self.n_channels_)
-        return crop * work * itemsize + EIGENVALUE_BYTES
+            work = max(work, 2 * self._bank.TOGETHER)
+        return (prod(crop) * (work + 2 * self.n_channels_) + block) * itemsize
 
     def _tile(self, image, budget, pixel_bytes=0):
         """Return the size of tiles within a budget of bytes, with so many more for each pixel."""
         itemsize = self._dtype_of(image).itemsize
-        return tile_size(image.size, lambda tile: self._crop_bytes(tile, itemsize)
-                         + prod(tile) * pixel_bytes, budget)
+        return tile_size(image.size, self.halo, lambda tile: self._crop_bytes(
+            image.size, tile, itemsize) + prod(tile) * pixel_bytes, budget)
 
     def _maps_of(self, image, box, dtype):
         """Yield the maps of the pixels of a box, one by one."""
