@@ -158,8 +158,9 @@ def test_beside_conv_features_and_in_a_search():
     *((name, 2) for name in filters.__all__), *((name, 3) for name in SEVERAL), ("sobel", 3),
 ])
 def test_memory_stays_within_the_estimate(name, rank):
-    size = (128, 128) if rank == 2 else (20, 24, 28)
-    images = RNG.integers(0, 255, (4, *size, 2)).astype(np.uint8)
+    # Large enough for the estimate to be more than what it adds for scratch.
+    size = (256, 256) if rank == 2 else (40, 44, 48)
+    images = RNG.integers(0, 255, (3, *size, 2)).astype(np.uint8)
     step = ImageFilter(name, rank=rank, filter_params=NEEDED.get(name), output="maps",
                        working_memory=2)
     step.fit(images)
@@ -168,7 +169,7 @@ def test_memory_stays_within_the_estimate(name, rank):
     step.transform(images)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < step.estimate_memory(images.shape, np.uint8) + 2**17
+    assert peak < step.estimate_memory(images.shape, np.uint8)
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), [

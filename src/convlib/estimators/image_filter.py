@@ -23,8 +23,9 @@ OWN = ("image", "axis", "size", "sigma", "low_sigma", "channel_axis", "axes", "p
 SETTINGS = {"size": ("size",), "sigma": ("sigma", "low_sigma"), "axis": ("axis",)}
 SEVERAL = ("hessian", "hessian_eigenvalues", "structure_tensor")    # results for each pixel
 # Values for each value of the images that a call may need beside its result; of most filters 4.
-WORK = {"structure_tensor": 8, "hessian_eigenvalues": 12}
-EIGENVALUES_OF_VOLUMES = 56
+WORK = {"structure_tensor": 8, "hessian_eigenvalues": 14}
+SCRATCH_BYTES = 2**21    # of any filter, however small the images
+WIDE_VOLUMES = 56    # of the eigenvalues of volumes in float64
 
 
 class ImageFilter(TransformerMixin, BaseEstimator):
@@ -233,7 +234,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         dtype = check.result_dtype(np.dtype(dtype))
         step = min(shape[0], self._block_images(image_shape, dtype))
         result = shape[0] * prod(image_shape) * self._n_parts * dtype.itemsize
-        return result + step * self._image_bytes(image_shape, dtype)
+        return result + step * self._image_bytes(image_shape, dtype) + SCRATCH_BYTES
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -310,8 +311,8 @@ class ImageFilter(TransformerMixin, BaseEstimator):
     def _image_bytes(self, shape, dtype):
         """Return the most bytes that one image takes on the way, its copy included."""
         n_values = WORK.get(self.filter, 4) + 3 * (self._n_parts - 1)
-        if self.filter == "hessian_eigenvalues" and self._n_parts == 3:
-            n_values = EIGENVALUES_OF_VOLUMES
+        if self.filter == "hessian_eigenvalues" and len(shape) == 4 and dtype == np.float64:
+            n_values = WIDE_VOLUMES
         return prod(shape) * n_values * dtype.itemsize
 
     def _block_images(self, shape, dtype):
