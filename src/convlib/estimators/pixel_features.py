@@ -225,8 +225,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
     def halo(self):
         """Pixels around a pixel, along each axis, that its features depend on.
 
-        A crop with a halo of so many pixels has the features of the whole image inside, bit by
-        bit: the `depth` for ``dask.array.map_overlap``.
+        A crop with a halo of so many pixels, or up to the image's border where that is nearer,
+        has the features of the whole image inside, bit by bit. With ``padding_mode='wrap'`` the
+        halo goes on at the other side.
         """
         check_is_fitted(self)
         reach = [(0,) * self.n_axes_]
