@@ -69,7 +69,8 @@ class PixelImage:
         for number, (beyond, one, n) in enumerate(zip(leaves, reach, self.size), 1):
             if beyond:
                 values = values.take(np.arange(one.start, one.stop) % n, number)
-        values = np.ascontiguousarray(values, dtype)
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(values, dtype)
         if not np.isfinite(values).all():
             raise ValueError(f"{self.name} must not hold NaN, infinity or values too large for "
                              f"{dtype}")
