@@ -28,7 +28,10 @@ from convlib.ops.upsample import upsample
 __version__ = _version()
 
 _MODULES = ("banks", "displays", "filters", "grad", "graph")
-_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "GraphConvTransform", "GraphPool")
+_ESTIMATORS = (
+    "ConvFeatures", "DeformConvFeatures", "GraphConvTransform", "GraphPool", "ImageFilter",
+    "PixelClassifier", "PixelFeatures",
+)
 
 __all__ = [
     "ConvFeatures",
@@ -36,7 +39,10 @@ __all__ = [
     "DeformConvFeatures",
     "GraphConvTransform",
     "GraphPool",
+    "ImageFilter",
     "PackedKernel",
+    "PixelClassifier",
+    "PixelFeatures",
     "average_pool",
     "banks",
     "channel_shuffle",

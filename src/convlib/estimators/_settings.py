@@ -110,7 +110,7 @@ def checked_settings(parameters):
         dilations=_checked_dilations(parameters, rank), groups=groups,
         activation=activation, pool=pool, pool_size=pool_size, pool_stride=pool_stride,
         normalize=normalize,
-        scale=1.0 if parameters["scale"] is None else _factor("scale", parameters["scale"]),
+        scale=1.0 if parameters["scale"] is None else finite_factor("scale", parameters["scale"]),
     )
 
 
@@ -194,7 +194,7 @@ def _checked_pool(parameters, rank):
     return pool, size, stride
 
 
-def _factor(name, value):
+def finite_factor(name, value):
     """Return `value` as a finite float other than zero."""
     number = check.real_number(name, value, "a number or None")
     if not isfinite(number) or number == 0:
