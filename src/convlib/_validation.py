@@ -70,6 +70,15 @@ def real_number(name, value, allowed):
     return float(value)
 
 
+def finite_number(name, value):
+    """Return `value`, a finite number, as a float."""
+    allowed = "a finite number"
+    number = real_number(name, value, allowed)
+    if not abs(number) < float("inf"):
+        raise ValueError(_refusal(name, allowed, value))
+    return number
+
+
 def positive_number(name, value):
     """Return `value`, a finite number above zero, as a float."""
     allowed = "a finite number above 0"

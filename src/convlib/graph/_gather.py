@@ -32,19 +32,12 @@ class Operator:
     scales: np.ndarray | None = None
     factors: np.ndarray | None = None
 
-    def times(self, share):
-        """Return the map times a number."""
+    def times(self, share, dtype):
+        """Return the map of features of a dtype, times a number."""
         if share == 1:
             return self
-        n_nodes = self.adjacency.n_nodes
-        factors = np.ones(n_nodes, self.dtype) if self.factors is None else self.factors
+        factors = np.ones(self.adjacency.n_nodes, dtype) if self.factors is None else self.factors
         return replace(self, factors=factors * factors.dtype.type(share))
-
-    @property
-    def dtype(self):
-        """Of the arrays, if there are any."""
-        arrays = (self.factors, self.scales, self.loops, self.adjacency.weights)
-        return next((array.dtype for array in arrays if array is not None), np.dtype(np.float32))
 
     def matrix(self, dtype):
         """Return the map as a scipy.sparse.csr_array."""

@@ -207,7 +207,7 @@ def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None):
     if n_hops == 0:
         out[...] = features
         return out
-    operator = operator.times(1 - alpha)
+    operator = operator.times(1 - alpha, features.dtype)
     spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
     here = features
     for hop in range(n_hops):
@@ -301,6 +301,11 @@ def ssgc(features, adjacency, n_hops=16, alpha=0.05, *, normalization="symmetric
     n_threads = check.threads(n_threads)
     features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
                                    signed)
+    return mean_hop(operator, features, n_hops, alpha, n_threads)
+
+
+def mean_hop(operator, features, n_hops, alpha, n_threads=None):
+    """Return the mean of all hops from the first on, and a share of the features themselves."""
     total = features * features.dtype.type(alpha)
     share = features.dtype.type((1 - alpha) / n_hops)
     here = features
@@ -506,11 +511,19 @@ def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="
     """
     activation = _activation(activation)
     n_threads = check.threads(n_threads)
-    eps = check.real_number("eps", eps, "a finite number")
-    if not np.isfinite(eps):
-        raise ValueError(f"eps must be a finite number; got {eps}")
+    eps = check.finite_number("eps", eps)
     features, operator = _prepared(features, adjacency, "none", self_loops, direction,
                                    weighted=False)
+    layers = network(features, weights, biases)
+    here = apply(with_own(operator, eps, features.dtype), features, n_threads=n_threads)
+    for number, (weight, bias) in enumerate(layers):
+        last = number == len(layers) - 1
+        here = product(here, weight, bias, None if last else activation, n_threads)
+    return here
+
+
+def network(features, weights, biases):
+    """Return the checked layers of a network on features, as pairs of a matrix and a bias."""
     weights = check.as_entries(weights)
     biases = (None,) * len(weights or ()) if biases is None else check.as_entries(biases)
     if not weights or biases is None or len(biases) != len(weights):
@@ -520,15 +533,15 @@ def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="
         weight = _weight(f"weights[{number}]", weight, width)
         layers.append((weight, _bias(f"biases[{number}]", bias, weight.shape[1], features.dtype)))
         width = weight
-    loops = np.full(len(features) if features.ndim == 2 else features.shape[1], 1 + eps,
-                    features.dtype)
+    return layers
+
+
+def with_own(operator, eps, dtype):
+    """Return the sum over neighbours, with 1 + eps times the node itself."""
+    loops = np.full(operator.adjacency.n_nodes, 1 + eps, dtype)
     if operator.loops is not None:
         loops += operator.loops
-    here = apply(Operator(operator.adjacency, loops), features, n_threads=n_threads)
-    for number, (weight, bias) in enumerate(layers):
-        last = number == len(layers) - 1
-        here = product(here, weight, bias, None if last else activation, n_threads)
-    return here
+    return Operator(operator.adjacency, loops)
 
 
 def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetric",
@@ -583,17 +596,22 @@ def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetr
     normalization = check.choice("normalization", normalization, ("symmetric", "row", "column"))
     lambda_max = check.positive_number("lambda_max", lambda_max)
     features, operator = _prepared(features, adjacency, normalization, "remove", direction, signed)
-    weights = check.numeric_array("weights", weights)
-    if weights.ndim != 3 or len(weights) == 0 or weights.shape[1] != features.shape[-1]:
-        raise ValueError("weights must be an array of shape (n_terms, n_features="
-                         f"{features.shape[-1]}, n_outputs); got shape {weights.shape}")
-    weights = np.ascontiguousarray(weights, features.dtype)
+    weights = polynomials(weights, features)
     bias = _bias("bias", bias, weights.shape[2], features.dtype)
     terms = chebyshev(operator, features, len(weights), lambda_max, n_threads)
     total = product(features, weights[0], bias, n_threads=n_threads)
     for term, weight in zip(terms, weights[1:], strict=True):
         total += product(term, weight, n_threads=n_threads)
     return _activated(total, activation, n_threads)
+
+
+def polynomials(weights, features):
+    """Return the checked matrices of the polynomials."""
+    weights = check.numeric_array("weights", weights)
+    if weights.ndim != 3 or len(weights) == 0 or weights.shape[1] != features.shape[-1]:
+        raise ValueError("weights must be an array of shape (n_terms, n_features="
+                         f"{features.shape[-1]}, n_outputs); got shape {weights.shape}")
+    return np.ascontiguousarray(weights, features.dtype)
 
 
 def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):
@@ -603,8 +621,8 @@ def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):
     before, here = None, features
     for term in range(1, n_terms):
         double = 1 if term == 1 else 2
-        there = apply(operator.times(-scale * double), here, added=before, added_share=-1.0,
-                      n_threads=n_threads)
+        hop = operator.times(-scale * double, here.dtype)
+        there = apply(hop, here, added=before, added_share=-1.0, n_threads=n_threads)
         if share:
             there += here * here.dtype.type(share * double)
         before, here = here, there
@@ -671,17 +689,7 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
         features, adjacency, "none", "remove" if add_self_loops else "keep", direction,
         weighted=False)
     weight = _weight("weight", weight, features)
-    attention = []
-    for name, value in (("source_attention", source_attention),
-                        ("target_attention", target_attention)):
-        value = check.numeric_array(name, value)
-        if value.ndim != 2 or value.size != weight.shape[1] or value.size == 0:
-            raise ValueError(f"{name} must be an array of shape (n_heads, n_outputs) with "
-                             f"{weight.shape[1]} values, as weight has; got shape {value.shape}")
-        attention.append(value.astype(features.dtype))
-    if attention[0].shape != attention[1].shape:
-        raise ValueError("source_attention and target_attention must have one shape; got "
-                         f"{attention[0].shape} and {attention[1].shape}")
+    attention = attention_vectors(source_attention, target_attention, weight)
     heads, n_outputs = attention[0].shape
     bias = _bias("bias", bias, weight.shape[1] if concat else n_outputs, features.dtype)
     hidden = product(features, weight, n_threads=n_threads)
@@ -702,6 +710,22 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
     return _activated(outputs, activation, n_threads)
 
 
+def attention_vectors(source_attention, target_attention, weight):
+    """Return the checked vectors of the heads, for both ends of an edge."""
+    attention = []
+    for name, value in (("source_attention", source_attention),
+                        ("target_attention", target_attention)):
+        value = check.numeric_array(name, value)
+        if value.ndim != 2 or value.size != weight.shape[1] or value.size == 0:
+            raise ValueError(f"{name} must be an array of shape (n_heads, n_outputs) with "
+                             f"{weight.shape[1]} values, as weight has; got shape {value.shape}")
+        attention.append(value.astype(weight.dtype))
+    if attention[0].shape != attention[1].shape:
+        raise ValueError("source_attention and target_attention must have one shape; got "
+                         f"{attention[0].shape} and {attention[1].shape}")
+    return attention
+
+
 def head_columns(vectors):
     """Return the matrix that takes the inner product of each head with its vector."""
     heads, n_outputs = vectors.shape
@@ -711,12 +735,12 @@ def head_columns(vectors):
 
 
 def _prepared(features, adjacency, normalization, self_loops, direction, signed=False,
-              weighted=True):
+              weighted=True, name="features"):
     """Return checked features and the operator that gathers them."""
-    features = features_array("features", features)
+    features = features_array(name, features)
     operator = _operator(adjacency, features.dtype, normalization, self_loops, direction, signed,
                          weighted)
-    rows_fit("features", features, operator.adjacency.n_nodes)
+    rows_fit(name, features, operator.adjacency.n_nodes)
     return features, operator
 
 
