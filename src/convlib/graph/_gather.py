@@ -28,22 +28,33 @@ class Operator:
     """
 
     adjacency: Adjacency
+    dtype: np.dtype
     loops: np.ndarray | None = None
     scales: np.ndarray | None = None
     factors: np.ndarray | None = None
 
-    def times(self, share, dtype):
-        """Return the map of features of a dtype, times a number."""
+    def times(self, share):
+        """Return the map times a number."""
         if share == 1:
             return self
-        factors = np.ones(self.adjacency.n_nodes, dtype) if self.factors is None else self.factors
-        return replace(self, factors=factors * factors.dtype.type(share))
+        n_nodes = self.adjacency.n_nodes
+        factors = np.ones(n_nodes, self.dtype) if self.factors is None else self.factors
+        return replace(self, factors=factors * self.dtype.type(share))
 
-    def matrix(self, dtype):
+    def looped(self, weight):
+        """Return the map of unweighted sums in which each node counts itself that much more."""
+        loops = np.full(self.adjacency.n_nodes, weight, self.dtype)
+        return replace(self, loops=loops if self.loops is None else loops + self.loops)
+
+    def gather(self, features, out=None, **options):
+        """Return the map of features, see `apply`."""
+        return apply(self, features, out, **options)
+
+    def matrix(self):
         """Return the map as a scipy.sparse.csr_array."""
-        matrix = self.adjacency.matrix(dtype)
+        dtype, matrix = self.dtype, self.adjacency.matrix(self.dtype)
         if self.loops is not None:
-            matrix = matrix + sp.diags_array(self.loops.astype(dtype))
+            matrix = matrix + sp.diags_array(self.loops)
         if self.scales is not None:
             matrix = matrix @ sp.diags_array(self.scales)
         if self.factors is not None:
@@ -55,6 +66,7 @@ class Operator:
 
 def normalized(adjacency, dtype, normalization, self_loops, *, signed=False):
     """Return the operator of an adjacency under a normalisation."""
+    dtype = np.dtype(dtype)
     loops = None
     if self_loops == "remove":
         adjacency = adjacency.without_loops()
@@ -63,7 +75,7 @@ def normalized(adjacency, dtype, normalization, self_loops, *, signed=False):
     elif self_loops == "add":
         loops = np.ones(adjacency.n_nodes, dtype)
     if normalization == "none":
-        return Operator(adjacency, loops)
+        return Operator(adjacency, dtype, loops)
     turned = adjacency.transposed if normalization == "column" else adjacency
     sums = turned.sums(signed)
     if loops is not None:
@@ -79,7 +91,7 @@ def normalized(adjacency, dtype, normalization, self_loops, *, signed=False):
     np.power(sums, power, out=shares, where=sums != 0)
     shares = shares.astype(dtype)
     return Operator(
-        adjacency, loops, scales=None if normalization == "row" else shares,
+        adjacency, dtype, loops, scales=None if normalization == "row" else shares,
         factors=None if normalization == "column" else shares)
 
 

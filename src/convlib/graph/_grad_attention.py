@@ -7,7 +7,8 @@ import numpy as np
 from convlib import _validation as check
 from convlib.graph._adjacency import Adjacency, features_array
 from convlib.graph._gradients import attention_gradients, bias_sums, grads_of, weight_sums
-from convlib.graph.convolutions import _prepared, _weight, attention_vectors, product
+from convlib.graph._layers import product
+from convlib.graph.convolutions import _prepared, _weight, attention_vectors
 
 __all__ = [
     "gat_conv_bias",

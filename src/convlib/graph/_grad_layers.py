@@ -12,7 +12,8 @@ from convlib.graph._gradients import (
     weight_back,
     weight_sums,
 )
-from convlib.graph.convolutions import _prepared, product, transform
+from convlib.graph._layers import product, transform
+from convlib.graph.convolutions import _prepared
 
 __all__ = [
     "gcn_conv_bias",

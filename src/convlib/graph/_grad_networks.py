@@ -4,18 +4,9 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib.graph._adjacency import features_array
-from convlib.graph._gather import apply
 from convlib.graph._gradients import bias_sums, grads_of, transposed, weight_sums
-from convlib.graph.convolutions import (
-    _activated,
-    _activation,
-    _prepared,
-    chebyshev,
-    network,
-    product,
-    transform,
-    with_own,
-)
+from convlib.graph._layers import activated, chebyshev, product, transform
+from convlib.graph.convolutions import _activation, _prepared, network
 from convlib.ops._grad_activation import SIGNLESS, activation_inputs
 
 __all__ = [
@@ -148,14 +139,14 @@ class _Back:
 
     def __init__(self, operator, features, layers, activation, grads, n_threads):
         self.operator, self.layers, self.n_threads = operator, layers, n_threads
-        self.inputs = [apply(operator, features, n_threads=n_threads)]
+        self.inputs = [operator.gather(features, n_threads=n_threads)]
         slopes = []
         for weight, bias in layers[:-1]:
             values = product(self.inputs[-1], weight, bias,
                              None if activation in SIGNLESS else activation, n_threads)
             if activation in SIGNLESS:
                 slopes.append({"inputs": values})
-                values = _activated(values, activation, n_threads)
+                values = activated(values, activation, n_threads)
             else:
                 slopes.append({"outputs": values})
             self.inputs.append(values)
@@ -187,7 +178,7 @@ def _back(grad_output, features, adjacency, weights, biases, eps, self_loops, di
                                    weighted=False)
     layers = network(features, weights, biases)
     grads = grads_of(grad_output, features, layers[-1][0].shape[1])
-    return _Back(with_own(operator, eps, features.dtype), features, layers, activation, grads,
+    return _Back(operator.looped(1 + eps), features, layers, activation, grads,
                  n_threads)
 
 

@@ -4,7 +4,8 @@ from convlib import _validation as check
 from convlib.graph._adjacency import adjacency_of, features_array, rows_fit
 from convlib.graph._gather import Operator, apply, normalized
 from convlib.graph._gradients import extreme_features, transposed
-from convlib.graph.convolutions import KINDS, _prepared, _share, hops, mean_hop
+from convlib.graph._layers import average, hops
+from convlib.graph.convolutions import KINDS, _prepared, _share
 
 __all__ = ["aggregate_features", "appnp_features", "propagate_features", "ssgc_features"]
 
@@ -73,7 +74,7 @@ def aggregate_features(grad_output, adjacency, kind="sum", *, features=None, wei
     inputs = (grads,) if features is None else (grads, features)
     out = check.output_array(out, grads.shape, grads.dtype, *inputs)
     if extreme:
-        return extreme_features(Operator(taken), features, grads, kind, n_threads, out)
+        return extreme_features(Operator(taken, grads.dtype), features, grads, kind, n_threads, out)
     operator = normalized(taken, grads.dtype, "row" if kind == "mean" else "none", "keep")
     return apply(transposed(operator), grads, out, n_threads=n_threads)
 
@@ -197,4 +198,4 @@ def ssgc_features(grad_output, adjacency, n_hops=16, alpha=0.05, *, normalizatio
     n_threads = check.threads(n_threads)
     grads, operator = _prepared(grad_output, adjacency, normalization, self_loops, direction,
                                 signed, name="grad_output")
-    return mean_hop(transposed(operator), grads, n_hops, alpha, n_threads)
+    return average(transposed(operator), grads, n_hops, alpha, n_threads)

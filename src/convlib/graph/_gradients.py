@@ -16,7 +16,8 @@ from convlib._terms import by_dtype, lanes
 from convlib._threads import thread_count
 from convlib.graph._adjacency import features_array
 from convlib.graph._gather import READ_BYTES, REDUCTIONS, SCORE_SECONDS, apply, attend, runs
-from convlib.graph.convolutions import head_columns, product
+from convlib.graph._layers import product
+from convlib.graph.convolutions import head_columns
 from convlib.ops._grad_conv import conv_kernel
 from convlib.ops._statistics import pixel_sums
 

@@ -12,7 +12,16 @@ from convlib.graph._adjacency import (
     rows_fit,
 )
 from convlib.graph._gather import Operator, apply, attend, directed, normalized
-from convlib.ops.conv import conv
+from convlib.graph._layers import (
+    activated,
+    average,
+    chebyshev,
+    gin,
+    hops,
+    product,
+    sage,
+    transform,
+)
 
 KINDS = ("sum", "mean", "max", "min")
 
@@ -79,7 +88,7 @@ def normalize_adjacency(adjacency, normalization="symmetric", *, self_loops="fil
     if dtype not in check.FLOATS:
         raise ValueError(f"dtype must be float32 or float64; got {dtype}")
     operator = _operator(adjacency, dtype, normalization, self_loops, direction, signed)
-    return operator.matrix(dtype)
+    return operator.matrix()
 
 
 def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None, out=None):
@@ -138,7 +147,8 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
     rows_fit("features", features, taken.n_nodes)
     out = check.output_array(out, features.shape, features.dtype, features)
     if kind in ("max", "min"):
-        return apply(Operator(taken), features, out, reduction=kind, n_threads=n_threads)
+        operator = Operator(taken, features.dtype)
+        return apply(operator, features, out, reduction=kind, n_threads=n_threads)
     operator = normalized(taken, features.dtype, "row" if kind == "mean" else "none", "keep")
     return apply(operator, features, out, n_threads=n_threads)
 
@@ -198,24 +208,6 @@ def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmet
                                    signed)
     out = check.output_array(out, features.shape, features.dtype, features)
     return hops(operator, features, n_hops, alpha, n_threads, out)
-
-
-def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None):
-    """Return features after some hops, of which only two are kept at a time."""
-    if out is None:
-        out = np.empty(features.shape, features.dtype)
-    if n_hops == 0:
-        out[...] = features
-        return out
-    operator = operator.times(1 - alpha, features.dtype)
-    spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
-    here = features
-    for hop in range(n_hops):
-        there = out if (n_hops - hop) % 2 else spare
-        apply(operator, here, there, added=features if alpha else None, added_share=alpha,
-              n_threads=n_threads)
-        here = there
-    return out
 
 
 def appnp(features, adjacency, n_hops=10, alpha=0.1, *, normalization="symmetric",
@@ -301,18 +293,7 @@ def ssgc(features, adjacency, n_hops=16, alpha=0.05, *, normalization="symmetric
     n_threads = check.threads(n_threads)
     features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
                                    signed)
-    return mean_hop(operator, features, n_hops, alpha, n_threads)
-
-
-def mean_hop(operator, features, n_hops, alpha, n_threads=None):
-    """Return the mean of all hops from the first on, and a share of the features themselves."""
-    total = features * features.dtype.type(alpha)
-    share = features.dtype.type((1 - alpha) / n_hops)
-    here = features
-    for _ in range(n_hops):
-        here = apply(operator, here, n_threads=n_threads)
-        total += share * here
-    return total
+    return average(operator, features, n_hops, alpha, n_threads)
 
 
 def gcn_conv(features, adjacency, weight, bias=None, *, normalization="symmetric",
@@ -370,26 +351,6 @@ def gcn_conv(features, adjacency, weight, bias=None, *, normalization="symmetric
     return transform(operator, features, weight, bias, activation, n_threads)
 
 
-def transform(operator, features, weight, bias=None, activation=None, n_threads=None):
-    """Return the activated operator @ features @ weight + bias, in the cheaper order."""
-    if weight.shape[0] <= weight.shape[1]:
-        gathered = apply(operator, features, n_threads=n_threads)
-        return product(gathered, weight, bias, activation, n_threads)
-    outputs = product(features, weight, n_threads=n_threads)
-    added = None if bias is None else np.broadcast_to(bias, outputs.shape)
-    return apply(operator, outputs, added=added, added_share=1.0, activation=activation,
-                 n_threads=n_threads)
-
-
-def product(features, weight, bias=None, activation=None, n_threads=None):
-    """Return features @ weight + bias by the kernels of 1x1 convolution, so no BLAS."""
-    signals = features if features.ndim == 3 else features[np.newaxis]
-    if signals.size == 0 or weight.shape[1] == 0:
-        return np.empty((*features.shape[:-1], weight.shape[1]), features.dtype)
-    out = conv(signals, weight[np.newaxis], bias, activation=activation, n_threads=n_threads)
-    return out if features.ndim == 3 else out[0]
-
-
 def sage_conv(features, adjacency, weight, root_weight=None, bias=None, *, kind="mean",
               self_loops="keep", direction="rows", activation=None, n_threads=None):
     """GraphSAGE: ``activation(aggregate(features) @ weight + features @ root_weight + bias)``.
@@ -444,23 +405,9 @@ def sage_conv(features, adjacency, weight, root_weight=None, bias=None, *, kind=
                                    weighted=False)
     weight = _weight("weight", weight, features)
     bias = _bias("bias", bias, weight.shape[1], features.dtype)
-    roots = None
     if root_weight is not None:
         root_weight = _weight("root_weight", root_weight, features, weight.shape[1])
-        roots = product(features, root_weight, n_threads=n_threads)
-    if kind == "max" or roots is None:
-        if kind == "max":
-            gathered = apply(operator, features, reduction="max", n_threads=n_threads)
-            outputs = product(gathered, weight, bias, None if roots is not None else activation,
-                              n_threads)
-        else:
-            outputs = transform(operator, features, weight, bias, activation, n_threads)
-        return outputs if roots is None else _activated(outputs + roots, activation, n_threads)
-    if bias is not None:
-        roots += bias
-    outputs = product(features, weight, n_threads=n_threads)
-    return apply(operator, outputs, added=roots, added_share=1.0, activation=activation,
-                 n_threads=n_threads)
+    return sage(operator, features, weight, root_weight, bias, kind, activation, n_threads)
 
 
 def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="keep",
@@ -515,11 +462,7 @@ def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="
     features, operator = _prepared(features, adjacency, "none", self_loops, direction,
                                    weighted=False)
     layers = network(features, weights, biases)
-    here = apply(with_own(operator, eps, features.dtype), features, n_threads=n_threads)
-    for number, (weight, bias) in enumerate(layers):
-        last = number == len(layers) - 1
-        here = product(here, weight, bias, None if last else activation, n_threads)
-    return here
+    return gin(operator.looped(1 + eps), features, layers, activation, n_threads)
 
 
 def network(features, weights, biases):
@@ -534,14 +477,6 @@ def network(features, weights, biases):
         layers.append((weight, _bias(f"biases[{number}]", bias, weight.shape[1], features.dtype)))
         width = weight
     return layers
-
-
-def with_own(operator, eps, dtype):
-    """Return the sum over neighbours, with 1 + eps times the node itself."""
-    loops = np.full(operator.adjacency.n_nodes, 1 + eps, dtype)
-    if operator.loops is not None:
-        loops += operator.loops
-    return Operator(operator.adjacency, loops)
 
 
 def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetric",
@@ -598,11 +533,11 @@ def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetr
     features, operator = _prepared(features, adjacency, normalization, "remove", direction, signed)
     weights = polynomials(weights, features)
     bias = _bias("bias", bias, weights.shape[2], features.dtype)
-    terms = chebyshev(operator, features, len(weights), lambda_max, n_threads)
     total = product(features, weights[0], bias, n_threads=n_threads)
+    terms = chebyshev(operator, features, len(weights), lambda_max, n_threads)
     for term, weight in zip(terms, weights[1:], strict=True):
         total += product(term, weight, n_threads=n_threads)
-    return _activated(total, activation, n_threads)
+    return activated(total, activation, n_threads)
 
 
 def polynomials(weights, features):
@@ -612,21 +547,6 @@ def polynomials(weights, features):
         raise ValueError("weights must be an array of shape (n_terms, n_features="
                          f"{features.shape[-1]}, n_outputs); got shape {weights.shape}")
     return np.ascontiguousarray(weights, features.dtype)
-
-
-def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):
-    """Yield T_1(L) @ features and so on, up to n_terms with T_0."""
-    # L = share * I - scale * A, where the identity is a weight of a node for itself.
-    scale, share = 2 / lambda_max, 2 / lambda_max - 1
-    before, here = None, features
-    for term in range(1, n_terms):
-        double = 1 if term == 1 else 2
-        hop = operator.times(-scale * double, here.dtype)
-        there = apply(hop, here, added=before, added_share=-1.0, n_threads=n_threads)
-        if share:
-            there += here * here.dtype.type(share * double)
-        before, here = here, there
-        yield here
 
 
 def gat_conv(features, adjacency, weight, source_attention, target_attention, bias=None, *,
@@ -707,7 +627,7 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
         outputs = outputs.reshape(*hidden.shape[:-1], heads, n_outputs).mean(-2)
     if bias is not None:
         outputs += bias
-    return _activated(outputs, activation, n_threads)
+    return activated(outputs, activation, n_threads)
 
 
 def attention_vectors(source_attention, target_attention, weight):
@@ -783,14 +703,3 @@ def _bias(name, bias, n_outputs, dtype):
         raise ValueError(f"{name} must be an array of shape ({n_outputs},); got shape "
                          f"{array.shape}")
     return np.ascontiguousarray(array, dtype)
-
-
-def _activated(values, activation, n_threads):
-    """Return the activations, computed by the kernels of 1x1 convolution."""
-    if activation is None:
-        return values
-    signals = values if values.ndim == 3 else values[np.newaxis]
-    one = np.ones((1, 1, values.shape[-1]), values.dtype)
-    out = conv(signals, one, groups=values.shape[-1], activation=activation,
-               n_threads=n_threads)
-    return out if values.ndim == 3 else out[0]

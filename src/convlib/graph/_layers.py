@@ -1,0 +1,122 @@
+"""Graph convolutions as steps from hop to hop, whatever it is that gathers.
+
+An operator has `gather(features, out=None, **options)` and `times(share)`: the `Operator` of a
+graph, or of rows that gather from others (see convlib.estimators).
+"""
+
+import numpy as np
+
+from convlib.ops.conv import conv
+
+
+def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None):
+    """Return features after some hops, of which only two are kept at a time."""
+    if out is None:
+        out = np.empty(features.shape, features.dtype)
+    if n_hops == 0:
+        out[...] = features
+        return out
+    operator = operator.times(1 - alpha)
+    spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
+    here = features
+    for hop in range(n_hops):
+        there = out if (n_hops - hop) % 2 else spare
+        operator.gather(here, there, added=features if alpha else None, added_share=alpha,
+                        n_threads=n_threads)
+        here = there
+    return out
+
+
+def each_hop(operator, features, n_hops, alpha=0.0, n_threads=None):
+    """Yield the features after each hop, each in an array of its own."""
+    operator = operator.times(1 - alpha)
+    here = features
+    for _ in range(n_hops):
+        here = operator.gather(here, added=features if alpha else None, added_share=alpha,
+                               n_threads=n_threads)
+        yield here
+
+
+def average(operator, features, n_hops, alpha, n_threads=None):
+    """Return a share of the features, and for the rest the mean of them after each hop."""
+    total = 0
+    for here in each_hop(operator, features, n_hops, n_threads=n_threads):
+        total = total + here if isinstance(total, int) else np.add(total, here, out=total)
+    total *= features.dtype.type((1 - alpha) / n_hops)
+    total += features * features.dtype.type(alpha)
+    return total
+
+
+def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):
+    """Yield T_1(L) @ features and so on, up to n_terms with T_0."""
+    # L = share * I - scale * A, where the identity is a weight of a node for itself.
+    scale, share = 2 / lambda_max, 2 / lambda_max - 1
+    before, here = None, features
+    for term in range(1, n_terms):
+        double = 1 if term == 1 else 2
+        there = operator.times(-scale * double).gather(
+            here, added=before, added_share=-1.0, n_threads=n_threads)
+        if share:
+            there += here * here.dtype.type(share * double)
+        before, here = here, there
+        yield here
+
+
+def transform(operator, features, weight, bias=None, activation=None, n_threads=None):
+    """Return the activated operator @ features @ weight + bias, in the cheaper order."""
+    if weight.shape[0] <= weight.shape[1]:
+        gathered = operator.gather(features, n_threads=n_threads)
+        return product(gathered, weight, bias, activation, n_threads)
+    outputs = product(features, weight, n_threads=n_threads)
+    added = None if bias is None else np.broadcast_to(bias, outputs.shape)
+    return operator.gather(outputs, added=added, added_share=1.0, activation=activation,
+                           n_threads=n_threads)
+
+
+def sage(operator, features, weight, root_weight, bias, kind, activation, n_threads=None):
+    """Return the activated sum of transformed neighbours and of the transformed node itself."""
+    roots = None
+    if root_weight is not None:
+        roots = product(features, root_weight, n_threads=n_threads)
+    if kind == "max":
+        gathered = operator.gather(features, reduction="max", n_threads=n_threads)
+        if roots is None:
+            return product(gathered, weight, bias, activation, n_threads)
+        roots += product(gathered, weight, bias, n_threads=n_threads)
+        return activated(roots, activation, n_threads)
+    if roots is None:
+        return transform(operator, features, weight, bias, activation, n_threads)
+    if bias is not None:
+        roots += bias
+    outputs = product(features, weight, n_threads=n_threads)
+    return operator.gather(outputs, added=roots, added_share=1.0, activation=activation,
+                           n_threads=n_threads)
+
+
+def gin(operator, features, layers, activation, n_threads=None):
+    """Return sums of neighbours that went through layers of (weight, bias)."""
+    here = operator.gather(features, n_threads=n_threads)
+    for number, (weight, bias) in enumerate(layers):
+        last = number == len(layers) - 1
+        here = product(here, weight, bias, None if last else activation, n_threads)
+    return here
+
+
+def product(features, weight, bias=None, activation=None, n_threads=None):
+    """Return features @ weight + bias by the kernels of 1x1 convolution, so no BLAS."""
+    signals = features if features.ndim == 3 else features[np.newaxis]
+    if signals.size == 0 or weight.shape[1] == 0:
+        return np.empty((*features.shape[:-1], weight.shape[1]), features.dtype)
+    out = conv(signals, weight[np.newaxis], bias, activation=activation, n_threads=n_threads)
+    return out if features.ndim == 3 else out[0]
+
+
+def activated(values, activation, n_threads=None):
+    """Return the activations, computed by the kernels of 1x1 convolution."""
+    if activation is None:
+        return values
+    signals = values if values.ndim == 3 else values[np.newaxis]
+    one = np.ones((1, 1, values.shape[-1]), values.dtype)
+    out = conv(signals, one, groups=values.shape[-1], activation=activation,
+               n_threads=n_threads)
+    return out if values.ndim == 3 else out[0]
