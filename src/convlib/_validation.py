@@ -79,6 +79,14 @@ def finite_number(name, value):
     return number
 
 
+def share(name, value):
+    """Return `value` as a float from 0 to 1."""
+    number = real_number(name, value, "a number in 0 .. 1")
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be a number in 0 .. 1; got {value!r}")
+    return number
+
+
 def positive_number(name, value):
     """Return `value`, a finite number above zero, as a float."""
     allowed = "a finite number above 0"

@@ -3,7 +3,8 @@
 A layer has `parameters`, and `decays`, whether weight decay may hold each of them. `forward(edges,
 inputs, rng)` returns outputs; with a generator of random numbers it drops some of the inputs and
 keeps what the way back needs. `backward(grads, wants_inputs)` returns the gradients by the
-parameters, and that by the inputs, if it is wanted.
+parameters, and that by the inputs, if it is wanted. Without a generator a layer does not change, so
+that threads may share it.
 """
 
 from functools import cached_property
@@ -134,18 +135,23 @@ class Layer:
     def __init__(self, n_inputs, n_outputs, activation, dropout, n_threads):
         self.n_inputs, self.n_outputs = n_inputs, n_outputs
         self.activation, self.dropout, self.n_threads = activation, dropout, n_threads
+        self.kept = None
 
     def taken(self, features, rng):
         return Inputs(features, self.dropout, rng, self.n_threads)
 
-    def before_activation(self, grads):
-        return activation_inputs(grads, self.activation, outputs=self.outputs,
+    def before_activation(self, grads, outputs):
+        return activation_inputs(grads, self.activation, outputs=outputs,
                                  n_threads=self.n_threads)
 
-    def __getstate__(self):
-        """Leave out what only the way back needs."""
-        passing = ("inputs", "outputs", "hidden", "scores", "edges", "seeds")
-        return {name: value for name, value in vars(self).items() if name not in passing}
+    def keep(self, rng, *arrays):
+        """Keep what the way back needs, if it will be gone."""
+        if rng is not None:
+            self.kept = arrays
+
+    def forget(self):
+        """Drop what was kept."""
+        self.kept = None
 
 
 class Linear(Layer):
@@ -159,15 +165,16 @@ class Linear(Layer):
                            np.zeros(self.n_outputs, dtype)]
 
     def forward(self, edges, features, rng):
-        self.inputs = self.taken(features, rng)
-        self.outputs = self.inputs.times(*self.parameters, self.activation)
-        return self.outputs
+        inputs = self.taken(features, rng)
+        outputs = inputs.times(*self.parameters, self.activation)
+        self.keep(rng, inputs, outputs)
+        return outputs
 
     def backward(self, grads, wants_inputs):
-        grads = self.before_activation(grads)
-        weight = self.parameters[0]
-        return ([self.inputs.weight_sums(grads), bias_sums(grads, self.n_threads)],
-                self.inputs.back((grads, weight)) if wants_inputs else None)
+        inputs, outputs = self.kept
+        grads = self.before_activation(grads, outputs)
+        return ([inputs.weight_sums(grads), bias_sums(grads, self.n_threads)],
+                inputs.back((grads, self.parameters[0])) if wants_inputs else None)
 
 
 class GCN(Linear):
@@ -175,17 +182,19 @@ class GCN(Linear):
 
     def forward(self, edges, features, rng):
         weight, bias = self.parameters
-        self.edges, self.inputs = edges, self.taken(features, rng)
-        hidden = self.inputs.times(weight)
-        self.outputs = edges.gather(hidden, added=np.broadcast_to(bias, hidden.shape),
-                                    added_share=1.0, activation=self.activation)
-        return self.outputs
+        inputs = self.taken(features, rng)
+        hidden = inputs.times(weight)
+        outputs = edges.gather(hidden, added=np.broadcast_to(bias, hidden.shape),
+                               added_share=1.0, activation=self.activation)
+        self.keep(rng, edges, inputs, outputs)
+        return outputs
 
     def backward(self, grads, wants_inputs):
-        grads = self.before_activation(grads)
-        gathered = self.edges.gather_back(grads)
-        return ([self.inputs.weight_sums(gathered), bias_sums(grads, self.n_threads)],
-                self.inputs.back((gathered, self.parameters[0])) if wants_inputs else None)
+        edges, inputs, outputs = self.kept
+        grads = self.before_activation(grads, outputs)
+        gathered = edges.gather_back(grads)
+        return ([inputs.weight_sums(gathered), bias_sums(grads, self.n_threads)],
+                inputs.back((gathered, self.parameters[0])) if wants_inputs else None)
 
 
 class SAGE(Layer):
@@ -201,20 +210,21 @@ class SAGE(Layer):
 
     def forward(self, edges, features, rng):
         weight, root_weight, bias = self.parameters
-        self.edges, self.inputs = edges, self.taken(features, rng)
-        self.outputs = edges.gather(
-            self.inputs.times(weight), added=self.inputs.times(root_weight, bias),
-            added_share=1.0, activation=self.activation)
-        return self.outputs
+        inputs = self.taken(features, rng)
+        outputs = edges.gather(
+            inputs.times(weight), added=inputs.times(root_weight, bias), added_share=1.0,
+            activation=self.activation)
+        self.keep(rng, edges, inputs, outputs)
+        return outputs
 
     def backward(self, grads, wants_inputs):
-        grads = self.before_activation(grads)
-        gathered = self.edges.gather_back(grads)
+        edges, inputs, outputs = self.kept
+        grads = self.before_activation(grads, outputs)
+        gathered = edges.gather_back(grads)
         weight, root_weight, _ = self.parameters
-        return ([self.inputs.weight_sums(gathered), self.inputs.weight_sums(grads),
+        return ([inputs.weight_sums(gathered), inputs.weight_sums(grads),
                  bias_sums(grads, self.n_threads)],
-                self.inputs.back((gathered, weight), (grads, root_weight))
-                if wants_inputs else None)
+                inputs.back((gathered, weight), (grads, root_weight)) if wants_inputs else None)
 
 
 class GAT(Layer):
@@ -234,32 +244,34 @@ class GAT(Layer):
 
     def forward(self, edges, features, rng):
         weight, source, target, bias = self.parameters
-        self.edges, self.inputs = edges, self.taken(features, rng)
-        self.hidden = self.inputs.times(weight)
-        scores = [product(self.hidden, head_columns(part), n_threads=self.n_threads)
+        inputs = self.taken(features, rng)
+        hidden = inputs.times(weight)
+        scores = [product(hidden, head_columns(part), n_threads=self.n_threads)
                   for part in (source, target)]
-        outputs = attend(edges.operator.adjacency, self.hidden, *scores, self.slope,
-                         self.has_loops, self.n_threads)
+        outputs = attend(edges.operator.adjacency, hidden, *scores, self.slope, self.has_loops,
+                         self.n_threads)
         if not self.concat:
             outputs = outputs.reshape(len(outputs), self.heads, -1).mean(axis=1)
         outputs += bias
-        self.outputs = activated(outputs, self.activation, self.n_threads)
-        return self.outputs
+        outputs = activated(outputs, self.activation, self.n_threads)
+        self.keep(rng, edges, inputs, hidden, outputs)
+        return outputs
 
     def backward(self, grads, wants_inputs):
-        grads = self.before_activation(grads)
+        edges, inputs, hidden, outputs = self.kept
+        grads = self.before_activation(grads, outputs)
         by_bias = bias_sums(grads, self.n_threads)
         if not self.concat:
             grads = np.tile(grads * grads.dtype.type(1 / self.heads), self.heads)
         weight, source, target, _ = self.parameters
         back = attention_gradients(
-            self.edges.operator.adjacency, self.hidden, (source, target), grads, self.slope,
+            edges.operator.adjacency, hidden, (source, target), grads, self.slope,
             self.has_loops, self.n_threads)
-        return ([self.inputs.weight_sums(back.hidden), back.source, back.target, by_bias],
-                self.inputs.back((back.hidden, weight)) if wants_inputs else None)
+        return ([inputs.weight_sums(back.hidden), back.source, back.target, by_bias],
+                inputs.back((back.hidden, weight)) if wants_inputs else None)
 
 
-class Propagation:
+class Propagation(Layer):
     """Personalized PageRank of predictions, which has no parameters.
 
     While it learns, each hop leaves out other edges. Which ones is drawn again on the way back, so
@@ -268,40 +280,39 @@ class Propagation:
 
     parameters, decays = (), ()
 
-    def __init__(self, n_hops, alpha, dropout, n_threads):
-        self.n_hops, self.alpha, self.dropout = n_hops, alpha, dropout
-        self.n_threads, self.seeds = n_threads, None
+    def __init__(self, width, n_hops, alpha, dropout, n_threads):
+        super().__init__(width, width, None, dropout, n_threads)
+        self.n_hops, self.alpha = n_hops, alpha
 
     def forward(self, edges, features, rng):
-        self.edges = edges
-        if rng is None or not self.dropout:
-            self.seeds = None
+        seeds = []
+        if rng is not None and self.dropout:
+            seeds = rng.integers(2**63, size=self.n_hops).tolist()
+        self.keep(rng, edges, seeds)
+        if not seeds:
             return hops(edges.operator, features, self.n_hops, self.alpha, self.n_threads)
-        self.seeds = rng.integers(2**63, size=self.n_hops).tolist()
         matrix, here = edges.droppable, features
-        for seed in self.seeds:
-            here = matrix.times(self._values(seed), here, added=features, added_share=self.alpha)
+        for seed in seeds:
+            here = matrix.times(self._values(matrix, seed), here, added=features,
+                                added_share=self.alpha)
         return here
 
     def backward(self, grads, wants_inputs):
-        if not self.seeds:
-            back = transposed(self.edges.operator)
+        edges, seeds = self.kept
+        if not seeds:
+            back = transposed(edges.operator)
             return [], hops(back, grads, self.n_hops, self.alpha, self.n_threads)
-        # h' = (1 - alpha) A h + alpha x: a share goes to x at each hop, what is left at the end too.
-        matrix, here = self.edges.droppable, grads
+        # h' = (1 - alpha) A h + alpha x: a share goes to x at each hop, what is left at the end.
+        matrix, here = edges.droppable, grads
         total = grads * grads.dtype.type(self.alpha)
-        for number, seed in enumerate(self.seeds[::-1], 1):
-            here = matrix.times_back(self._values(seed), here)
-            is_last = number == self.n_hops
-            total += here if is_last else here * here.dtype.type(self.alpha)
+        for number, seed in enumerate(seeds[::-1], 1):
+            here = matrix.times_back(self._values(matrix, seed), here)
+            total += here if number == self.n_hops else here * here.dtype.type(self.alpha)
         return [], total
 
-    def _values(self, seed):
-        matrix = self.edges.droppable
+    def _values(self, matrix, seed):
         values = matrix.dropped(self.dropout, np.random.Generator(np.random.SFC64(seed)))
         return values * values.dtype.type(1 - self.alpha)
-
-    __getstate__ = Layer.__getstate__
 
 
 def glorot(rng, shape, dtype):

@@ -41,7 +41,7 @@ class GraphNetwork:
                 layer = {"gcn": GCN, "sage": SAGE, "appnp": Linear}[conv](*settings, **options)
             self.layers.append(layer)
         if conv == "appnp":
-            self.layers.append(Propagation(n_hops, alpha, dropout, n_threads))
+            self.layers.append(Propagation(width, n_hops, alpha, dropout, n_threads))
 
     @property
     def parameters(self):
@@ -52,6 +52,11 @@ class GraphNetwork:
         """Return the decay of each parameter: weights of the first layer, and no biases."""
         return [weight_decay if decays and number == 0 else 0.0
                 for number, layer in enumerate(self.layers) for decays in layer.decays]
+
+    def forget(self):
+        """Drop what the way back would need."""
+        for layer in self.layers:
+            layer.forget()
 
     def scores(self, edges, features, rng=None):
         """Return the scores of all nodes."""

@@ -1,5 +1,6 @@
 """Graph convolution: operators on features of nodes and a sparse adjacency matrix."""
 
+from convlib.graph._graph import Graph
 from convlib.graph.convolutions import (
     aggregate,
     appnp,
@@ -14,6 +15,7 @@ from convlib.graph.convolutions import (
 )
 
 __all__ = [
+    "Graph",
     "aggregate",
     "appnp",
     "cheb_conv",

@@ -68,6 +68,12 @@ class Adjacency:
             sums += np.bincount(rows, abs(weights) if magnitudes else weights, self.n_nodes)
         return sums
 
+    def of_dtype(self, dtype):
+        """Return it with weights of another dtype."""
+        if self.weights is None or self.weights.dtype == dtype:
+            return self
+        return Adjacency(self.starts, self.columns, _weights_of("adjacency", self.weights, dtype))
+
     def without_weights(self):
         """Return the same edges, all of weight one."""
         return self if self.weights is None else Adjacency(self.starts, self.columns, None)
@@ -128,10 +134,16 @@ def adjacency_of(name, value, dtype, *, weighted=True):
     starts, indices = _owned(starts, indices)
     if not weighted or _all(data, lambda piece: piece == 1):
         return Adjacency(starts, indices, None)
-    weights = data.astype(dtype, copy=False)
+    return Adjacency(starts, indices, _weights_of(name, data, dtype))
+
+
+def _weights_of(name, data, dtype):
+    """Return finite weights of `dtype`."""
+    with np.errstate(over="ignore"):
+        weights = data.astype(dtype, copy=False)
     if not _all(weights, np.isfinite):
         raise ValueError(f"{name} holds weights beyond the range of {np.dtype(dtype).name}")
-    return Adjacency(starts, indices, weights)
+    return weights
 
 
 def _csr_of(name, value):

@@ -1,11 +1,11 @@
 """Gradients of aggregation and propagation: sums along reversed edges."""
 
 from convlib import _validation as check
-from convlib.graph._adjacency import adjacency_of, features_array, rows_fit
-from convlib.graph._gather import Operator, apply, normalized
+from convlib.graph._adjacency import features_array, rows_fit
+from convlib.graph._gather import apply
 from convlib.graph._gradients import extreme_features, transposed
 from convlib.graph._layers import average, hops
-from convlib.graph.convolutions import KINDS, _prepared, _share
+from convlib.graph.convolutions import KINDS, _operator, _prepared
 
 __all__ = ["aggregate_features", "appnp_features", "propagate_features", "ssgc_features"]
 
@@ -69,13 +69,13 @@ def aggregate_features(grad_output, adjacency, kind="sum", *, features=None, wei
         features = features_array("features", features)
         grads = features_array("grad_output", check.gradient_array(
             "grad_output", grads, features.shape, features.dtype))
-    taken = adjacency_of("adjacency", adjacency, grads.dtype, weighted=weighted and not extreme)
-    rows_fit("grad_output", grads, taken.n_nodes)
+    operator = _operator(adjacency, grads.dtype, "row" if kind == "mean" else "none", "keep",
+                         "rows", False, weighted and not extreme)
+    rows_fit("grad_output", grads, operator.adjacency.n_nodes)
     inputs = (grads,) if features is None else (grads, features)
     out = check.output_array(out, grads.shape, grads.dtype, *inputs)
     if extreme:
-        return extreme_features(Operator(taken, grads.dtype), features, grads, kind, n_threads, out)
-    operator = normalized(taken, grads.dtype, "row" if kind == "mean" else "none", "keep")
+        return extreme_features(operator, features, grads, kind, n_threads, out)
     return apply(transposed(operator), grads, out, n_threads=n_threads)
 
 
@@ -114,7 +114,7 @@ def propagate_features(grad_output, adjacency, n_hops=1, *, alpha=0.0, normaliza
     array([0.86, 1.28, 0.86])
     """
     n_hops = check.integer("n_hops", n_hops, 0)
-    alpha = _share("alpha", alpha)
+    alpha = check.share("alpha", alpha)
     n_threads = check.threads(n_threads)
     grads, operator = _prepared(grad_output, adjacency, normalization, self_loops, direction,
                                 signed, name="grad_output")
@@ -194,7 +194,7 @@ def ssgc_features(grad_output, adjacency, n_hops=16, alpha=0.05, *, normalizatio
            [0.475]])
     """
     n_hops = check.integer("n_hops", n_hops, 1)
-    alpha = _share("alpha", alpha)
+    alpha = check.share("alpha", alpha)
     n_threads = check.threads(n_threads)
     grads, operator = _prepared(grad_output, adjacency, normalization, self_loops, direction,
                                 signed, name="grad_output")

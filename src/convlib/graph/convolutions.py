@@ -3,15 +3,9 @@
 import numpy as np
 
 from convlib import _validation as check
-from convlib.graph._adjacency import (
-    DIRECTIONS,
-    NORMALIZATIONS,
-    SELF_LOOPS,
-    adjacency_of,
-    features_array,
-    rows_fit,
-)
-from convlib.graph._gather import Operator, apply, attend, directed, normalized
+from convlib.graph._adjacency import adjacency_of, features_array, rows_fit
+from convlib.graph._gather import attend
+from convlib.graph._graph import Graph, handling, operator_of, own_dtype
 from convlib.graph._layers import (
     activated,
     average,
@@ -34,9 +28,10 @@ def normalize_adjacency(adjacency, normalization="symmetric", *, self_loops="fil
 
     Parameters
     ----------
-    adjacency : sparse matrix or array of shape (n_nodes, n_nodes)
+    adjacency : Graph, or sparse matrix or array of shape (n_nodes, n_nodes)
         Row i gathers from the columns j where ``adjacency[i, j]`` is not zero; any format of
-        scipy.sparse. Stored zeros are dropped, duplicates are summed; it is never changed.
+        scipy.sparse. Stored zeros are dropped, duplicates are summed; it is never changed. A
+        `Graph` was checked before, and remembers its normalization.
     normalization : {'symmetric', 'row', 'column', 'none'}, default='symmetric'
         Divide by the sums of rows: by their roots on both sides, or by themselves; or by the sums
         of columns; or not at all. Rows whose sum is zero become zero.
@@ -81,10 +76,7 @@ def normalize_adjacency(adjacency, normalization="symmetric", *, self_loops="fil
            [0.33333333, 0.33333333, 0.33333333],
            [0.        , 0.5       , 0.5       ]])
     """
-    if dtype is None:
-        dtype = check.result_dtype(adjacency.dtype) if hasattr(adjacency, "dtype") \
-            and np.dtype(adjacency.dtype).kind in "fiub" else np.float32
-    dtype = np.dtype(dtype)
+    dtype = own_dtype(adjacency) if dtype is None else np.dtype(dtype)
     if dtype not in check.FLOATS:
         raise ValueError(f"dtype must be float32 or float64; got {dtype}")
     operator = _operator(adjacency, dtype, normalization, self_loops, direction, signed)
@@ -99,7 +91,7 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
     features : array-like of shape (n_nodes, n_features)
         Or (n_signals, n_nodes, n_features): several signals on one graph. float32 and float64 stay
         what they are; other dtypes as in `conv`.
-    adjacency : sparse matrix or array of shape (n_nodes, n_nodes)
+    adjacency : Graph, or sparse matrix or array of shape (n_nodes, n_nodes)
         As in `normalize_adjacency`.
     kind : {'sum', 'mean', 'max', 'min'}, default='sum'
         A mean divides by the sum of the weights. Maxima and minima take no weights; NaN comes
@@ -142,15 +134,12 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
     weighted = check.flag("weighted", weighted)
     n_threads = check.threads(n_threads)
     features = features_array("features", features)
-    taken = adjacency_of("adjacency", adjacency, features.dtype,
-                         weighted=weighted and kind in ("sum", "mean"))
-    rows_fit("features", features, taken.n_nodes)
+    operator = _operator(adjacency, features.dtype, "row" if kind == "mean" else "none", "keep",
+                         "rows", False, weighted and kind in ("sum", "mean"))
+    rows_fit("features", features, operator.adjacency.n_nodes)
     out = check.output_array(out, features.shape, features.dtype, features)
-    if kind in ("max", "min"):
-        operator = Operator(taken, features.dtype)
-        return apply(operator, features, out, reduction=kind, n_threads=n_threads)
-    operator = normalized(taken, features.dtype, "row" if kind == "mean" else "none", "keep")
-    return apply(operator, features, out, n_threads=n_threads)
+    reduction = "sum" if kind == "mean" else kind
+    return operator.gather(features, out, reduction=reduction, n_threads=n_threads)
 
 
 def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmetric",
@@ -202,7 +191,7 @@ def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmet
            [0.17, 0.42, 0.42]])
     """
     n_hops = check.integer("n_hops", n_hops, 0)
-    alpha = _share("alpha", alpha)
+    alpha = check.share("alpha", alpha)
     n_threads = check.threads(n_threads)
     features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
                                    signed)
@@ -289,7 +278,7 @@ def ssgc(features, adjacency, n_hops=16, alpha=0.05, *, normalization="symmetric
            [0.475]])
     """
     n_hops = check.integer("n_hops", n_hops, 1)
-    alpha = _share("alpha", alpha)
+    alpha = check.share("alpha", alpha)
     n_threads = check.threads(n_threads)
     features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
                                    signed)
@@ -665,19 +654,10 @@ def _prepared(features, adjacency, normalization, self_loops, direction, signed=
 
 
 def _operator(adjacency, dtype, normalization, self_loops, direction, signed, weighted=True):
-    normalization = check.choice("normalization", normalization, NORMALIZATIONS)
-    self_loops = check.choice("self_loops", self_loops, SELF_LOOPS)
-    direction = check.choice("direction", direction, DIRECTIONS)
-    signed = check.flag("signed", signed)
-    taken = adjacency_of("adjacency", adjacency, dtype, weighted=weighted)
-    return normalized(directed(taken, direction), dtype, normalization, self_loops, signed=signed)
-
-
-def _share(name, value):
-    number = check.real_number(name, value, "a number in 0 .. 1")
-    if not 0 <= number <= 1:
-        raise ValueError(f"{name} must be a number in 0 .. 1; got {value!r}")
-    return number
+    how = handling(normalization, self_loops, direction, signed, weighted)
+    if isinstance(adjacency, Graph):
+        return adjacency._operator(dtype, how)
+    return operator_of(adjacency_of("adjacency", adjacency, dtype, weighted=weighted), dtype, how)
 
 
 def _activation(activation):
