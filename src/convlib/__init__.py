@@ -27,12 +27,13 @@ from convlib.ops.upsample import upsample
 __version__ = _version()
 
 _MODULES = ("filters", "grad", "graph")
-_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures")
+_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "GraphConvClassifier")
 
 __all__ = [
     "ConvFeatures",
     "ConvPlan",
     "DeformConvFeatures",
+    "GraphConvClassifier",
     "PackedKernel",
     "average_pool",
     "channel_shuffle",

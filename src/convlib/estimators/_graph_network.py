@@ -24,7 +24,7 @@ class GraphNetwork:
 
     def __init__(self, conv, n_features, n_classes, *, hidden_units, n_layers, n_heads, n_hops,
                  alpha, dropout, activation, has_loops, n_threads, rng, dtype):
-        self.layers = []
+        self.n_features, self.layers = n_features, []
         width = n_features
         for number in range(n_layers):
             last = number == n_layers - 1
