@@ -166,9 +166,9 @@ def test_all_ways_give_the_same_bits(conv):
 
 def test_new_graph_at_prediction():
     classifier = cl.GraphConvClassifier(random_state=0).fit(FEATURES, LABELS, adjacency=ADJACENCY)
-    adjacency, features, labels = communities(80, seed=5)
-    assert classifier.score(features, labels, adjacency=adjacency) > 0.85
-    assert classifier.predict(features, adjacency=adjacency).shape == (80,)
+    adjacency, features, labels = communities(300, seed=5)
+    assert classifier.score(features, labels, adjacency=adjacency) > 0.75
+    assert classifier.predict(features, adjacency=adjacency).shape == (300,)
 
 
 def test_cross_validation_with_node_numbers():
@@ -201,7 +201,7 @@ def test_metadata_routing_in_a_pipeline():
 @pytest.mark.parametrize("conv", CONVS)
 def test_graph_of_near_rows(conv, graph):
     X, y = load_iris(return_X_y=True)
-    classifier = cl.GraphConvClassifier(conv, graph=graph, **QUICK)
+    classifier = cl.GraphConvClassifier(conv, graph=graph, dropout=0.1, **QUICK)
     scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, y, cv=3)
     assert scores.mean() > 0.85
     classifier.fit(X[::2], y[::2])
