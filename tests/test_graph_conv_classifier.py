@@ -188,11 +188,11 @@ def test_metadata_routing_in_a_pipeline():
         pipeline.fit(FEATURES, partial_labels(), adjacency=ADJACENCY)
         assert pipeline.score(FEATURES, LABELS, adjacency=ADJACENCY) > 0.8
         assert pipeline.predict(FEATURES, adjacency=ADJACENCY).shape == (120,)
-        # Cross-validation slices a matrix, and not a Graph.
+        # Cross-validation slices the rows, and not a Graph.
         graph = Graph(ADJACENCY, FEATURES)
         scores = cross_val_score(classifier, NUMBERS, LABELS, params={"adjacency": graph}, cv=3)
         assert scores.mean() > 0.8
-        with pytest.raises(ValueError, match="Cross-validation slices a matrix"):
+        with pytest.raises(ValueError, match="Cross-validation slices the rows"):
             cross_val_score(classifier, FEATURES, LABELS, params={"adjacency": ADJACENCY}, cv=3,
                             error_score="raise")
 
@@ -209,8 +209,8 @@ def test_graph_of_near_rows(conv, graph):
     # New rows do not know of each other, and fitted ones are like any other.
     np.testing.assert_array_equal(classifier.decision_function(X[10:11]), expected[10:11])
     np.testing.assert_array_equal(classifier.decision_function(X[::-1]), expected[::-1])
-    inside = classifier._near.nodes(None, classifier._how())
-    fitted = classifier._network.scores(Edges(inside.operator), inside.features)
+    near = classifier._near
+    fitted = classifier._network.scores(Edges(near.operator()), near.features)
     np.testing.assert_array_equal(fitted, expected[::2])
 
 
@@ -327,17 +327,17 @@ GRAPH = Graph(ADJACENCY, FEATURES)
 
 @pytest.mark.parametrize(("options", "call", "message"), [
     ({}, (FEATURES, LABELS), "adjacency must be given"),
-    ({"graph": "near"}, (FEATURES, LABELS), "graph must be one of 'knn', 'radius'"),
-    ({"graph": ADJACENCY}, (FEATURES, LABELS), "graph must be a convlib.graph.Graph"),
-    ({"graph": "knn"}, (FEATURES, LABELS, ADJACENCY), "adjacency must not be given"),
-    ({"graph": GRAPH}, (FEATURES, LABELS, ADJACENCY), "adjacency must not be given"),
+    ({"graph": "near"}, (FEATURES, LABELS), "graph must be one of"),
+    ({"graph": ADJACENCY}, (FEATURES, LABELS), "graph must be a Graph"),
+    ({"graph": "knn"}, (FEATURES, LABELS, ADJACENCY), "adjacency must be None"),
+    ({"graph": GRAPH}, (FEATURES, LABELS, ADJACENCY), "adjacency must be None"),
     ({}, (FEATURES, LABELS, ADJACENCY[:60, :]), "adjacency must be square.*Cross-validation"),
-    ({}, (FEATURES, LABELS, ADJACENCY.toarray()), r"adjacency must be a scipy\.sparse"),
+    ({}, (FEATURES, LABELS, ADJACENCY.toarray()), r"adjacency must be a Graph, or a scipy\.sparse"),
     ({}, (FEATURES[:60], LABELS[:60], ADJACENCY), "features of all 120 nodes"),
     ({"graph": GRAPH}, (NUMBERS + 1, LABELS), "numbers of nodes in 0 .. 119; got 1 .. 120"),
     ({"graph": GRAPH}, (NUMBERS - 1, LABELS), "got -1 .. 118"),
-    ({"graph": GRAPH}, (NUMBERS[:9] + 0.5, LABELS[:9]), "or a column of integers"),
-    ({"graph": Graph(ADJACENCY)}, (NUMBERS[:9], LABELS[:9]), "since the graph has no features"),
+    ({"graph": GRAPH}, (NUMBERS[:9] + 0.5, LABELS[:9]), "or numbers of some in one column"),
+    ({"graph": Graph(ADJACENCY)}, (NUMBERS[:9], LABELS[:9]), "graph must have features"),
     ({"graph": GRAPH}, (NUMBERS, np.full(120, -1)), "y must have a class for at least one"),
     ({"graph": GRAPH, "conv": "gin"}, (NUMBERS, LABELS), "conv must be"),
     ({"graph": GRAPH, "dropout": 1}, (NUMBERS, LABELS), "dropout must be"),

@@ -27,13 +27,17 @@ from convlib.ops.upsample import upsample
 __version__ = _version()
 
 _MODULES = ("filters", "grad", "graph")
-_ESTIMATORS = ("ConvFeatures", "DeformConvFeatures", "GraphConvClassifier")
+_ESTIMATORS = (
+    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
+)
 
 __all__ = [
     "ConvFeatures",
     "ConvPlan",
     "DeformConvFeatures",
     "GraphConvClassifier",
+    "GraphConvTransform",
+    "GraphPool",
     "PackedKernel",
     "average_pool",
     "channel_shuffle",

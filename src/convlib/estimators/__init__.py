@@ -2,6 +2,9 @@
 
 conv_features   ConvFeatures, one convolution layer as a transformer
 deform_conv_features   DeformConvFeatures, the same with taps that offsets move
+graph_conv_transform   GraphConvTransform, features of nodes convolved along edges
+graph_pool      GraphPool, a row of features for each graph
+_graphs         the ways in which a graph comes
 _transformer    what all of them share: blocks of images, memory, names
 _settings       parameters, checked together
 _forms          a table: name -> form of convolution
@@ -11,7 +14,7 @@ _layer          convolution, activation and pooling, block by block
 _deform         the deformable convolution of a layer
 _transpose      the transposed one
 graph_conv_classifier   GraphConvClassifier, networks of graph convolutions
-_graph_nodes    the ways to bring a graph, resolved to one
+_graph_nodes    the graph of fitted rows and new ones beside them
 _graph_layers   layers on graphs, forward and backward
 _graph_network  several of them
 _training       losses, optimisers and the loop; knows neither graphs nor images
@@ -21,5 +24,8 @@ _progress       scikit-learn's callbacks, where it has them
 from convlib.estimators.conv_features import ConvFeatures
 from convlib.estimators.deform_conv_features import DeformConvFeatures
 from convlib.estimators.graph_conv_classifier import GraphConvClassifier
+from convlib.estimators.graph_conv_transform import GraphConvTransform
+from convlib.estimators.graph_pool import GraphPool
 
-__all__ = ["ConvFeatures", "DeformConvFeatures", "GraphConvClassifier"]
+__all__ = ["ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform",
+           "GraphPool"]

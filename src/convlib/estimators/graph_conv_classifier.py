@@ -7,19 +7,20 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from convlib import _validation as check
 from convlib.estimators import _training as training
 from convlib.estimators._graph_layers import DroppableMatrix, Edges, is_sparse
 from convlib.estimators._graph_network import CONVOLUTIONS, HIDDEN_UNITS, GraphNetwork
-from convlib.estimators._graph_nodes import (
-    NearRows,
-    as_features,
-    checked,
-    given_graph,
-    nodes_of_graph,
-)
+from convlib.estimators._graph_nodes import NearRows
+from convlib.estimators._graphs import check_graph_parameter, nodes_of
+from convlib.estimators._images import refuse_dtype
 from convlib.estimators._progress import CallbackSupportMixin, Epochs, with_callbacks
 from convlib.graph._graph import handling
 
@@ -87,6 +88,8 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Of ``graph="knn"``, a fitted row itself included; at most all rows.
     radius : float, default=1.0
         Of ``graph="radius"``.
+    metric : str or callable, default='euclidean'
+        Of both, as in scikit-learn's NearestNeighbors.
     random_state : int, RandomState instance or None, default=None
         For the first weights, dropout and the nodes set aside.
     n_threads : int, default=None
@@ -145,7 +148,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                  n_hops=10, alpha=0.1, dropout=0.5, activation="relu", solver="adam",
                  learning_rate=0.01, weight_decay=5e-4, max_iter=200, early_stopping=False,
                  validation_fraction=0.1, n_iter_no_change=100, n_neighbors=10, radius=1.0,
-                 random_state=None, n_threads=None, verbose=0):
+                 metric="euclidean", random_state=None, n_threads=None, verbose=0):
         self.conv = conv
         self.graph = graph
         self.hidden_units = hidden_units
@@ -164,6 +167,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.n_neighbors = n_neighbors
         self.radius = radius
+        self.metric = metric
         self.random_state = random_state
         self.n_threads = n_threads
         self.verbose = verbose
@@ -190,13 +194,12 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         settings = self._settings()
         random_state = check_random_state(self.random_state)
-        graph = given_graph(self.graph, adjacency)
-        X, y = checked(self, X, True, y=y)
-        nodes, near = self._nodes_to_fit(graph, X, settings["n_threads"])
-        y = column_or_1d(y)
+        operator, features, rows = self._nodes(X, adjacency, reset=True)
+        y = column_or_1d(validate_data(self, y=y), warn=True)
+        check_consistent_length(rows, y)
         check_classification_targets(y)
         labelled = np.arange(len(y))
-        if graph is not None and y.dtype.kind in "iuf":
+        if self._near is None and y.dtype.kind in "iuf":
             labelled = np.flatnonzero(y != UNLABELLED)
         if len(labelled) == 0:
             raise ValueError("y must have a class for at least one node; got -1 for all of them")
@@ -206,12 +209,10 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         all_codes[labelled] = codes
 
         network = GraphNetwork(
-            self.conv, nodes.features.shape[1], len(classes), **settings, rng=random_state,
-            has_loops=near is None, dtype=nodes.features.dtype)
-        as_sparse = is_sparse(nodes.features)
-        call = (Edges(nodes.operator, settings["n_threads"]),
-                _form(nodes.features, as_sparse, settings["n_threads"]))
-        rows = np.arange(len(nodes.features))[nodes.rows]
+            self.conv, features.shape[1], len(classes), **settings, rng=random_state,
+            has_loops=CONVOLUTIONS[self.conv][1] == "remove", dtype=features.dtype)
+        as_sparse, n_threads = is_sparse(features), settings["n_threads"]
+        call = Edges(operator, n_threads), _form(features, as_sparse, n_threads)
         epochs = Epochs(self, self.max_iter, X, y)
         history = training.train(
             network, self._optimizer(network),
@@ -222,8 +223,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             patience=None if aside is None else self.n_iter_no_change,
             progress=epochs, verbose=self.verbose)
         network.forget()
-        self._network, self._near, self._as_sparse = network, near, as_sparse
-        self._has_graph = graph is not None
+        self._network, self._as_sparse = network, as_sparse
         self.classes_, self.coefs_ = classes, network.parameters
         self.loss_curve_, self.n_iter_ = history.losses, history.n_epochs
         self.validation_scores_ = history.scores if aside is not None else None
@@ -301,7 +301,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         predicted, y = self.predict(X, adjacency), column_or_1d(y)
         counted = np.ones(len(y), bool)
-        if self._has_graph and y.dtype.kind in "iuf":
+        if self._near is None and y.dtype.kind in "iuf":
             counted = y != UNLABELLED
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[counted]
@@ -310,35 +310,50 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _scores(self, X, adjacency):
         check_is_fitted(self)
         n_threads = check.threads(self.n_threads)
-        if self._near is None:
-            graph = given_graph(self.graph, adjacency)
-            nodes = nodes_of_graph(graph, checked(self, X, False), self._how())
-        else:
-            given_graph(self.graph, adjacency)
-            features = as_features(checked(self, X, False)).astype(self._near.features.dtype)
-            nodes = self._near.nodes(features, self._how())
+        operator, features, rows = self._nodes(X, adjacency, reset=False)
         dtype = self._network.parameters[0].dtype
-        if nodes.features.dtype != dtype:
+        if features.dtype != dtype:
             raise TypeError(f"X must be of the dtype {dtype} of the features that were fitted; "
-                            f"got {nodes.features.dtype}")
-        if nodes.features.shape[1] != self._network.n_features:
+                            f"got {features.dtype}")
+        if features.shape[1] != self._network.n_features:
             raise ValueError(f"the graph must have {self._network.n_features} features, as the "
-                             f"one that was fitted; got {nodes.features.shape[1]}")
+                             f"one that was fitted; got {features.shape[1]}")
         scores = self._network.scores(
-            Edges(nodes.operator, n_threads), _form(nodes.features, self._as_sparse, n_threads))
-        return scores[nodes.rows]
+            Edges(operator, n_threads), _form(features, self._as_sparse, n_threads))
+        return scores[rows]
+
+    def _nodes(self, X, adjacency, reset):
+        """Return what gathers, the features of all nodes, and which of them X stands for."""
+        check_graph_parameter(self.graph)
+        if not isinstance(self.graph, str):
+            nodes = nodes_of(self, X, self.graph, adjacency, reset)
+            features = nodes.graph.features if nodes.features is None else nodes.features
+            if features.ndim != 2:
+                raise ValueError("X must have two axes for a classifier of nodes; got shape "
+                                 f"{features.shape}")
+            if reset:
+                self._near = None
+            rows = np.arange(nodes.n_nodes) if nodes.rows is None else nodes.rows
+            return nodes.operator(self._how()), features, rows
+        if adjacency is not None:
+            raise ValueError(f"adjacency must be None where graph={self.graph!r}")
+        X = validate_data(self, X, dtype="numeric", reset=reset)
+        refuse_dtype("X", X)
+        if reset:
+            features = np.ascontiguousarray(X, check.result_dtype(X.dtype))
+            self._near = NearRows(
+                features, self.graph, self._how(),
+                check.integer("n_neighbors", self.n_neighbors, 1),
+                check.positive_number("radius", self.radius), self.metric)
+            return self._near.operator(), features, np.arange(len(X))
+        fitted = self._near.features
+        features = np.ascontiguousarray(X, fitted.dtype)
+        return (self._near.operator(features), np.concatenate([fitted, features]),
+                len(fitted) + np.arange(len(X)))
 
     def _how(self):
         normalization, self_loops, weighted = CONVOLUTIONS[self.conv]
         return handling(normalization, self_loops, "rows", False, weighted)
-
-    def _nodes_to_fit(self, graph, X, n_threads):
-        """Return the nodes of X, and the rows others are compared with, if there are any."""
-        if graph is not None:
-            return nodes_of_graph(graph, X, self._how()), None
-        near = NearRows(self.graph, as_features(X), check.integer(
-            "n_neighbors", self.n_neighbors, 1), check.positive_number("radius", self.radius))
-        return near.nodes(None, self._how()), near
 
     def _settings(self):
         """Return the settings of the network, checked as all others are."""
