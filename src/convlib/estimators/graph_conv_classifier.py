@@ -194,12 +194,12 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         settings = self._settings()
         random_state = check_random_state(self.random_state)
-        operator, features, rows = self._nodes(X, adjacency, reset=True)
+        operator, features, rows, near = self._nodes_to_fit(X, adjacency)
         y = column_or_1d(validate_data(self, y=y), warn=True)
         check_consistent_length(rows, y)
         check_classification_targets(y)
         labelled = np.arange(len(y))
-        if self._near is None and y.dtype.kind in "iuf":
+        if near is None and y.dtype.kind in "iuf":
             labelled = np.flatnonzero(y != UNLABELLED)
         if len(labelled) == 0:
             raise ValueError("y must have a class for at least one node; got -1 for all of them")
@@ -223,7 +223,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             patience=None if aside is None else self.n_iter_no_change,
             progress=epochs, verbose=self.verbose)
         network.forget()
-        self._network, self._as_sparse = network, as_sparse
+        self._network, self._near, self._as_sparse = network, near, as_sparse
         self.classes_, self.coefs_ = classes, network.parameters
         self.loss_curve_, self.n_iter_ = history.losses, history.n_epochs
         self.validation_scores_ = history.scores if aside is not None else None
@@ -310,7 +310,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _scores(self, X, adjacency):
         check_is_fitted(self)
         n_threads = check.threads(self.n_threads)
-        operator, features, rows = self._nodes(X, adjacency, reset=False)
+        operator, features, rows = self._nodes(X, adjacency, self._near, reset=False)
         dtype = self._network.parameters[0].dtype
         if features.dtype != dtype:
             raise TypeError(f"X must be of the dtype {dtype} of the features that were fitted; "
@@ -322,34 +322,40 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Edges(operator, n_threads), _form(features, self._as_sparse, n_threads))
         return scores[rows]
 
-    def _nodes(self, X, adjacency, reset):
+    def _nodes(self, X, adjacency, near, reset):
         """Return what gathers, the features of all nodes, and which of them X stands for."""
+        if near is not None:
+            if adjacency is not None:
+                raise ValueError(f"adjacency must be None where graph={self.graph!r}")
+            X = self._rows(X, reset=False).astype(near.features.dtype, copy=False)
+            return (near.operator(X), np.concatenate([near.features, X]),
+                    len(near.features) + np.arange(len(X)))
+        nodes = nodes_of(self, X, self.graph, adjacency, reset)
+        features = nodes.graph.features if nodes.features is None else nodes.features
+        if features.ndim != 2:
+            raise ValueError("X must have two axes for a classifier of nodes; got shape "
+                             f"{features.shape}")
+        rows = np.arange(nodes.n_nodes) if nodes.rows is None else nodes.rows
+        return nodes.operator(self._how()), features, rows
+
+    def _nodes_to_fit(self, X, adjacency):
+        """Return the same for `fit`, and the fitted rows that others are compared with, or None."""
         check_graph_parameter(self.graph)
         if not isinstance(self.graph, str):
-            nodes = nodes_of(self, X, self.graph, adjacency, reset)
-            features = nodes.graph.features if nodes.features is None else nodes.features
-            if features.ndim != 2:
-                raise ValueError("X must have two axes for a classifier of nodes; got shape "
-                                 f"{features.shape}")
-            if reset:
-                self._near = None
-            rows = np.arange(nodes.n_nodes) if nodes.rows is None else nodes.rows
-            return nodes.operator(self._how()), features, rows
+            return (*self._nodes(X, adjacency, None, reset=True), None)
         if adjacency is not None:
             raise ValueError(f"adjacency must be None where graph={self.graph!r}")
+        features = self._rows(X, reset=True)
+        near = NearRows(
+            features, self.graph, self._how(), check.integer("n_neighbors", self.n_neighbors, 1),
+            check.positive_number("radius", self.radius), self.metric)
+        return near.operator(), features, np.arange(len(features)), near
+
+    def _rows(self, X, reset):
+        """Return checked rows of features in the dtype in which they are computed."""
         X = validate_data(self, X, dtype="numeric", reset=reset)
         refuse_dtype("X", X)
-        if reset:
-            features = np.ascontiguousarray(X, check.result_dtype(X.dtype))
-            self._near = NearRows(
-                features, self.graph, self._how(),
-                check.integer("n_neighbors", self.n_neighbors, 1),
-                check.positive_number("radius", self.radius), self.metric)
-            return self._near.operator(), features, np.arange(len(X))
-        fitted = self._near.features
-        features = np.ascontiguousarray(X, fitted.dtype)
-        return (self._near.operator(features), np.concatenate([fitted, features]),
-                len(fitted) + np.arange(len(X)))
+        return np.ascontiguousarray(X, check.result_dtype(X.dtype))
 
     def _how(self):
         normalization, self_loops, weighted = CONVOLUTIONS[self.conv]
