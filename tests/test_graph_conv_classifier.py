@@ -357,7 +357,8 @@ GRAPH = Graph(ADJACENCY, FEATURES)
 ])
 def test_bad_input(options, call, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        cl.GraphConvClassifier(**options).fit(*call)
+        cl.GraphConvClassifier(**options).fit(
+            *call[:2], **dict(zip(("adjacency", "validation"), call[2:], strict=False)))
 
 
 def test_bad_input_at_prediction():

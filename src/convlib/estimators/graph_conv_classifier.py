@@ -173,7 +173,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y, adjacency=None, validation=None):
+    def fit(self, X, y, *, adjacency=None, validation=None):
         """Train the network.
 
         Parameters
@@ -231,7 +231,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         epochs.end()
         return self
 
-    def decision_function(self, X, adjacency=None):
+    def decision_function(self, X, *, adjacency=None):
         """Return the scores of the classes before the softmax.
 
         Parameters
@@ -249,7 +249,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         scores = self._scores(X, adjacency)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
-    def predict_proba(self, X, adjacency=None):
+    def predict_proba(self, X, *, adjacency=None):
         """Return the probabilities of the classes.
 
         Parameters
@@ -264,7 +264,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         return training.softmax(self._scores(X, adjacency))
 
-    def predict(self, X, adjacency=None):
+    def predict(self, X, *, adjacency=None):
         """Return the most probable classes.
 
         Parameters
@@ -280,7 +280,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         scores = self._scores(X, adjacency)
         return self.classes_[scores.argmax(axis=1)]
 
-    def score(self, X, y, sample_weight=None, adjacency=None):
+    def score(self, X, y, sample_weight=None, *, adjacency=None):
         """Return the accuracy.
 
         Parameters
@@ -299,7 +299,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         score : float
             Share of nodes whose class is right.
         """
-        predicted, y = self.predict(X, adjacency), column_or_1d(y)
+        predicted, y = self.predict(X, adjacency=adjacency), column_or_1d(y)
         counted = np.ones(len(y), bool)
         if self._near is None and y.dtype.kind in "iuf":
             counted = y != UNLABELLED
