@@ -35,6 +35,12 @@ def escape_shapes(app, what, name, obj, options, lines):
         lines[i] = re.sub(markup, lambda m: m[0] if "`" in m[0] else "\\" + m[0], line)
 
 
+def skip_requests(app, what, name, obj, skip, options):
+    """Leave out `set_fit_request` and its like, whose docstrings are scikit-learn's."""
+    return True if re.fullmatch(r"set_\w+_request", name) else None
+
+
 def setup(app):
     """Run after numpydoc."""
     app.connect("autodoc-process-docstring", escape_shapes, priority=900)
+    app.connect("autodoc-skip-member", skip_requests)

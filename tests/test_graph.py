@@ -99,6 +99,15 @@ def test_unsorted_and_duplicate_edges_are_summed_and_stay_as_they_are(kind, inde
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_shares_of_plain_sums(dtype):
+    """A graph without weights, loops and normalization has no array that tells the dtype."""
+    chain = sp.csr_array(np.array([[0, 1], [0, 0]]))
+    result = cl.graph.propagate(np.array([[1], [2]], dtype), chain, alpha=0.25,
+                                normalization="none", self_loops="remove")
+    assert_close(result, np.array([[1.75], [0.5]]), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n_hops", [0, 1, 2, 5])
 @pytest.mark.parametrize("alpha", [0, 0.3, 1])
 def test_propagation_by_hand(alpha, n_hops, dtype):

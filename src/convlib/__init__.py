@@ -29,14 +29,16 @@ __version__ = _version()
 
 _MODULES = ("banks", "displays", "filters", "grad", "graph")
 _ESTIMATORS = (
-    "ConvFeatures", "DeformConvFeatures", "GraphConvTransform", "GraphPool", "ImageFilter",
-    "PixelClassifier", "PixelFeatures",
+    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
+    "ImageFilter", "PixelClassifier", "PixelFeatures",
+)
 )
 
 __all__ = [
     "ConvFeatures",
     "ConvPlan",
     "DeformConvFeatures",
+    "GraphConvClassifier",
     "GraphConvTransform",
     "GraphPool",
     "ImageFilter",

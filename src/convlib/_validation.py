@@ -70,6 +70,15 @@ def real_number(name, value, allowed):
     return float(value)
 
 
+def finite_number(name, value):
+    """Return `value`, a finite number, as a float."""
+    allowed = "a finite number"
+    number = real_number(name, value, allowed)
+    if not abs(number) < float("inf"):
+        raise ValueError(_refusal(name, allowed, value))
+    return number
+
+
 def share(name, value):
     """Return `value` as a float from 0 to 1."""
     number = real_number(name, value, "a number in 0 .. 1")

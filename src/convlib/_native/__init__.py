@@ -36,6 +36,8 @@ activation_grad gradients through activations
 global_pool     statistics of whole images, in as many calls as one likes
 upsample        weighted sums along each axis, and their adjoint
 graph           sums, extremes and attention over the neighbours of nodes
+graph_grad      gradients of extremes and attention
+neighbours.pxd  what the kernels know of a graph, for these two
 rank_filter     values of windows by order: networks, medians, extremes
 rank_order      the same for large windows, which slide over the ranks of a tile
 rank_lines.pxd  the rows under a block of these, for pixels of any type

@@ -393,6 +393,48 @@ cdef extern from "microkernels.h":
             float64_t slope, const float64_t* sources, const float64_t* targets,
             const float64_t* rows, float64_t* room, intp_t room_step, float64_t* out,
         ) noexcept nogil
+        void (*extreme_places_f32)(
+            const neighbours* graph, intp_t first, intp_t last, const float32_t* loops,
+            const float32_t* rows, float32_t* best, int32_t* places,
+        ) noexcept nogil
+        void (*collect_extremes_f32)(
+            const neighbours* graph, intp_t first, intp_t last, const float32_t* loops,
+            const int32_t* places, const float32_t* grads, float32_t* out,
+        ) noexcept nogil
+        void (*attend_slopes_f32)(
+            const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
+            float32_t slope, const float32_t* sources, const float32_t* targets,
+            const float32_t* rows, float32_t* room, intp_t room_step, float32_t* largest,
+            float32_t* inverses, float32_t* shares, float32_t* out,
+        ) noexcept nogil
+        void (*attend_back_f32)(
+            const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
+            float32_t slope, const float32_t* sources, const float32_t* targets,
+            const float32_t* largest, const float32_t* inverses, const float32_t* dots,
+            const float32_t* grads, float32_t* room, intp_t room_step, float32_t* shares,
+            float32_t* out, float32_t* sloped,
+        ) noexcept nogil
+        void (*extreme_places_f64)(
+            const neighbours* graph, intp_t first, intp_t last, const float64_t* loops,
+            const float64_t* rows, float64_t* best, int32_t* places,
+        ) noexcept nogil
+        void (*collect_extremes_f64)(
+            const neighbours* graph, intp_t first, intp_t last, const float64_t* loops,
+            const int32_t* places, const float64_t* grads, float64_t* out,
+        ) noexcept nogil
+        void (*attend_slopes_f64)(
+            const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
+            float64_t slope, const float64_t* sources, const float64_t* targets,
+            const float64_t* rows, float64_t* room, intp_t room_step, float64_t* largest,
+            float64_t* inverses, float64_t* shares, float64_t* out,
+        ) noexcept nogil
+        void (*attend_back_f64)(
+            const neighbours* graph, intp_t first, intp_t last, int heads, int has_loops,
+            float64_t slope, const float64_t* sources, const float64_t* targets,
+            const float64_t* largest, const float64_t* inverses, const float64_t* dots,
+            const float64_t* grads, float64_t* room, intp_t room_step, float64_t* shares,
+            float64_t* out, float64_t* sloped,
+        ) noexcept nogil
         void (*magnitude_f32)(
             intp_t n_rows, const float32_t* x, intp_t step, float32_t factor, int stream,
             intp_t n, float32_t* out,

@@ -7,6 +7,7 @@ from cython.parallel cimport parallel, prange
 from libc.stdint cimport int32_t
 
 from .cpu cimport REDUCE_SUM, kernels, microkernels, neighbours
+from .neighbours cimport graph_of
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport stream_fence
 from .types cimport float32_t, intp_t, real
@@ -55,27 +56,6 @@ def gather(
             gather_run(mk, &graph, runs[run], runs[run + 1], one_weights, one_scales, one_loops,
                        one_factors, &rows[0, 0], one_added, <real> added_factor, &out[0, 0])
         restore_denormals(mode)
-
-
-cdef inline neighbours graph_of(
-    const intp_t[::1] starts, const int32_t[::1] columns, const real[:, :] rows, intp_t width,
-    intp_t ahead,
-) noexcept nogil:
-    """Return what the kernels know of the graph and of the rows they read."""
-    cdef neighbours graph
-    graph.starts = &starts[0]
-    graph.columns = &columns[0] if columns.shape[0] else NULL
-    graph.n_edges = columns.shape[0]
-    graph.width = width
-    graph.step = rows.strides[0] // <intp_t> sizeof(real)
-    graph.n_values = (rows.shape[0] - 1) * graph.step + rows.shape[1]
-    graph.added_step = 0
-    graph.out_step = 0
-    graph.ahead = ahead
-    graph.reduction = 0
-    graph.activation = 0
-    graph.streams = 0
-    return graph
 
 
 cdef inline void gather_run(

@@ -18,17 +18,25 @@ _deform         the deformable convolution of a layer
 _transpose      the transposed one
 _pixel_images   images whose pixels are samples, and their tiles
 _pixel_maps     a table: name -> maps of one scale, and how far they see
+graph_conv_classifier   GraphConvClassifier, networks of graph convolutions
+_graph_nodes    the graph of fitted rows and new ones beside them
+_graph_layers   layers on graphs, forward and backward
+_graph_network  several of them
+_training       losses, optimisers and the loop; knows neither graphs nor images
+_progress       scikit-learn's callbacks, where it has them
 """
 
 from convlib.estimators.conv_features import ConvFeatures
 from convlib.estimators.deform_conv_features import DeformConvFeatures
+from convlib.estimators.graph_conv_classifier import GraphConvClassifier
 from convlib.estimators.graph_conv_transform import GraphConvTransform
 from convlib.estimators.graph_pool import GraphPool
 from convlib.estimators.image_filter import ImageFilter
 from convlib.estimators.pixel_classifier import PixelClassifier
 from convlib.estimators.pixel_features import PixelFeatures
 
+
 __all__ = [
-    "ConvFeatures", "DeformConvFeatures", "GraphConvTransform", "GraphPool", "ImageFilter",
-    "PixelClassifier", "PixelFeatures",
+    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
+    "ImageFilter", "PixelClassifier", "PixelFeatures",
 ]

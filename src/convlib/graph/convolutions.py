@@ -447,11 +447,15 @@ def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="
     """
     activation = _activation(activation)
     n_threads = check.threads(n_threads)
-    eps = check.real_number("eps", eps, "a finite number")
-    if not np.isfinite(eps):
-        raise ValueError(f"eps must be a finite number; got {eps}")
+    eps = check.finite_number("eps", eps)
     features, operator = _prepared(features, adjacency, "none", self_loops, direction,
                                    weighted=False)
+    layers = network(features, weights, biases)
+    return gin(operator.looped(1 + eps), features, layers, activation, n_threads)
+
+
+def network(features, weights, biases):
+    """Return the checked layers of a network on features, as pairs of a matrix and a bias."""
     weights = check.as_entries(weights)
     biases = (None,) * len(weights or ()) if biases is None else check.as_entries(biases)
     if not weights or biases is None or len(biases) != len(weights):
@@ -461,7 +465,7 @@ def gin_conv(features, adjacency, weights, biases=None, *, eps=0.0, self_loops="
         weight = _weight(f"weights[{number}]", weight, width)
         layers.append((weight, _bias(f"biases[{number}]", bias, weight.shape[1], features.dtype)))
         width = weight
-    return gin(operator.looped(1 + eps), features, layers, activation, n_threads)
+    return layers
 
 
 def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetric",
@@ -516,17 +520,22 @@ def cheb_conv(features, adjacency, weights, bias=None, *, normalization="symmetr
     normalization = check.choice("normalization", normalization, ("symmetric", "row", "column"))
     lambda_max = check.positive_number("lambda_max", lambda_max)
     features, operator = _prepared(features, adjacency, normalization, "remove", direction, signed)
-    weights = check.numeric_array("weights", weights)
-    if weights.ndim != 3 or len(weights) == 0 or weights.shape[1] != features.shape[-1]:
-        raise ValueError("weights must be an array of shape (n_terms, n_features="
-                         f"{features.shape[-1]}, n_outputs); got shape {weights.shape}")
-    weights = np.ascontiguousarray(weights, features.dtype)
+    weights = polynomials(weights, features)
     bias = _bias("bias", bias, weights.shape[2], features.dtype)
     total = product(features, weights[0], bias, n_threads=n_threads)
     terms = chebyshev(operator, features, len(weights), lambda_max, n_threads)
     for term, weight in zip(terms, weights[1:], strict=True):
         total += product(term, weight, n_threads=n_threads)
     return activated(total, activation, n_threads)
+
+
+def polynomials(weights, features):
+    """Return the checked matrices of the polynomials."""
+    weights = check.numeric_array("weights", weights)
+    if weights.ndim != 3 or len(weights) == 0 or weights.shape[1] != features.shape[-1]:
+        raise ValueError("weights must be an array of shape (n_terms, n_features="
+                         f"{features.shape[-1]}, n_outputs); got shape {weights.shape}")
+    return np.ascontiguousarray(weights, features.dtype)
 
 
 def gat_conv(features, adjacency, weight, source_attention, target_attention, bias=None, *,
@@ -589,17 +598,7 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
         features, adjacency, "none", "remove" if add_self_loops else "keep", direction,
         weighted=False)
     weight = _weight("weight", weight, features)
-    attention = []
-    for name, value in (("source_attention", source_attention),
-                        ("target_attention", target_attention)):
-        value = check.numeric_array(name, value)
-        if value.ndim != 2 or value.size != weight.shape[1] or value.size == 0:
-            raise ValueError(f"{name} must be an array of shape (n_heads, n_outputs) with "
-                             f"{weight.shape[1]} values, as weight has; got shape {value.shape}")
-        attention.append(value.astype(features.dtype))
-    if attention[0].shape != attention[1].shape:
-        raise ValueError("source_attention and target_attention must have one shape; got "
-                         f"{attention[0].shape} and {attention[1].shape}")
+    attention = attention_vectors(source_attention, target_attention, weight)
     heads, n_outputs = attention[0].shape
     bias = _bias("bias", bias, weight.shape[1] if concat else n_outputs, features.dtype)
     hidden = product(features, weight, n_threads=n_threads)
@@ -620,6 +619,22 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
     return activated(outputs, activation, n_threads)
 
 
+def attention_vectors(source_attention, target_attention, weight):
+    """Return the checked vectors of the heads, for both ends of an edge."""
+    attention = []
+    for name, value in (("source_attention", source_attention),
+                        ("target_attention", target_attention)):
+        value = check.numeric_array(name, value)
+        if value.ndim != 2 or value.size != weight.shape[1] or value.size == 0:
+            raise ValueError(f"{name} must be an array of shape (n_heads, n_outputs) with "
+                             f"{weight.shape[1]} values, as weight has; got shape {value.shape}")
+        attention.append(value.astype(weight.dtype))
+    if attention[0].shape != attention[1].shape:
+        raise ValueError("source_attention and target_attention must have one shape; got "
+                         f"{attention[0].shape} and {attention[1].shape}")
+    return attention
+
+
 def head_columns(vectors):
     """Return the matrix that takes the inner product of each head with its vector."""
     heads, n_outputs = vectors.shape
@@ -629,12 +644,12 @@ def head_columns(vectors):
 
 
 def _prepared(features, adjacency, normalization, self_loops, direction, signed=False,
-              weighted=True):
+              weighted=True, name="features"):
     """Return checked features and the operator that gathers them."""
-    features = features_array("features", features)
+    features = features_array(name, features)
     operator = _operator(adjacency, features.dtype, normalization, self_loops, direction, signed,
                          weighted)
-    rows_fit("features", features, operator.adjacency.n_nodes)
+    rows_fit(name, features, operator.adjacency.n_nodes)
     return features, operator
 
 

@@ -197,14 +197,21 @@ static void NAME(gather)(GATHER_ARGUMENTS)
     }
 }
 
-/* Softmax over each row of n scores, in place, but for the division by its sum, which is returned.
- * `scores` has room for whole vectors. */
-INLINE REAL NAME(exponentials)(ptrdiff_t n, REAL *scores)
+/* The largest of n > 0 scores, NaN before everything. */
+INLINE REAL NAME(largest)(ptrdiff_t n, const REAL *scores)
 {
-    const REAL bound = sizeof(REAL) == 4 ? (REAL)87 : (REAL)708;
-    REAL most = scores[0], sum = 0;
+    REAL most = scores[0];
     for (ptrdiff_t e = 1; e < n; e++)
         most = scores[e] > most || scores[e] != scores[e] ? scores[e] : most;
+    return most;
+}
+
+/* Exponentials of n scores less `most`, the largest, in place; their sum is returned. `scores` has
+ * room for whole vectors. */
+INLINE REAL NAME(exponentials)(ptrdiff_t n, REAL *scores, REAL most)
+{
+    const REAL bound = sizeof(REAL) == 4 ? (REAL)87 : (REAL)708;
+    REAL sum = 0;
     for (ptrdiff_t e = n; e % LANES != 0; e++)
         scores[e] = most;
     for (ptrdiff_t e = 0; e < n; e += LANES) {
@@ -217,38 +224,55 @@ INLINE REAL NAME(exponentials)(ptrdiff_t n, REAL *scores)
     return sum;
 }
 
+/* Scores of the neighbours of node i, and of itself behind them, before the softmax. */
+INLINE void NAME(attention_scores)(const neighbours *graph, ptrdiff_t i, int heads, int has_loops,
+                                   REAL slope, const REAL *sources, const REAL *targets,
+                                   REAL *room, ptrdiff_t room_step)
+{
+    const int32_t *columns = graph->columns + graph->starts[i];
+    const ptrdiff_t n_edges = graph->starts[i + 1] - graph->starts[i];
+    for (ptrdiff_t e = 0; e < n_edges + has_loops; e++) {
+        const REAL *source = sources + (e < n_edges ? columns[e] : i) * heads;
+        for (int h = 0; h < heads; h++) {
+            const REAL score = source[h] + targets[i * heads + h];
+            room[h * room_step + e] = score < 0 ? slope * score : score;
+        }
+    }
+}
+
+/* out = factor * the sum of the rows of the neighbours of node i, and of its own, times weights; of
+ * the features from `column` on. */
+static void NAME(weighted_row)(const neighbours *graph, ptrdiff_t i, ptrdiff_t column,
+                               int has_loops, const REAL *weights, REAL factor, const REAL *rows,
+                               REAL *out)
+{
+    neighbours one = *graph;
+    const ptrdiff_t n_edges = graph->starts[i + 1] - graph->starts[i];
+    const ptrdiff_t starts[] = {0, n_edges};
+    one.starts = starts;
+    one.columns = graph->columns + graph->starts[i];
+    one.n_edges = n_edges;
+    one.n_values = graph->n_values - column;
+    one.added_step = 0;
+    NAME(gather)(&one, 0, 1, weights, NULL, NULL, &factor, rows + column,
+                 has_loops ? rows + i * graph->step + column : NULL,
+                 has_loops ? factor * weights[n_edges] : 0, out + i * graph->out_step + column);
+}
+
 /* The last neighbour of node i, if it attends to itself, is node i. */
 static void NAME(attend)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
                          int has_loops, REAL slope, const REAL *sources, const REAL *targets,
                          const REAL *rows, REAL *room, ptrdiff_t room_step, REAL *out)
 {
-    neighbours one = *graph;
     for (ptrdiff_t i = first; i < last; i++) {
-        const int32_t *columns = graph->columns + graph->starts[i];
-        const ptrdiff_t n_edges = graph->starts[i + 1] - graph->starts[i];
-        const ptrdiff_t n = n_edges + has_loops;
-        const ptrdiff_t starts[] = {0, n_edges};
-        for (ptrdiff_t e = 0; e < n; e++) {
-            const REAL *source = sources + (e < n_edges ? columns[e] : i) * heads;
-            for (int h = 0; h < heads; h++) {
-                const REAL score = source[h] + targets[i * heads + h];
-                room[h * room_step + e] = score < 0 ? slope * score : score;
-            }
-        }
-        one.starts = starts;
-        one.columns = columns;
-        one.n_edges = n_edges;
+        const ptrdiff_t n = graph->starts[i + 1] - graph->starts[i] + has_loops;
+        NAME(attention_scores)(graph, i, heads, has_loops, slope, sources, targets, room,
+                               room_step);
         for (int h = 0; h < heads; h++) {
-            const ptrdiff_t column = h * graph->width;
             REAL *weights = room + h * room_step;
-            REAL *target = out + i * graph->out_step + column;
-            const REAL *own = rows + i * graph->step + column;
-            const REAL factor = n == 0 ? 0 : 1 / NAME(exponentials)(n, weights);
-            one.n_values = graph->n_values - column;
-            one.added_step = 0;
-            NAME(gather)(&one, 0, 1, weights, NULL, NULL, &factor, rows + column,
-                         has_loops ? own : NULL, has_loops ? factor * weights[n_edges] : 0,
-                         target);
+            const REAL factor =
+                n == 0 ? 0 : 1 / NAME(exponentials)(n, weights, NAME(largest)(n, weights));
+            NAME(weighted_row)(graph, i, h * graph->width, has_loops, weights, factor, rows, out);
         }
     }
 }

@@ -24,6 +24,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft_pixels.h"
 #include "deform.h"
 #include "gather.h"
+#include "gather_grad.h"
 #include "combine.h"
 
 #include "real_f64.h"
@@ -45,6 +46,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "fft_pixels.h"
 #include "deform.h"
 #include "gather.h"
+#include "gather_grad.h"
 #include "combine.h"
 
 #include "bytes.h"
@@ -139,6 +141,14 @@ const microkernels TABLE(TIER) = {
     .gather_f64 = gather_f64,
     .attend_f32 = attend_f32,
     .attend_f64 = attend_f64,
+    .extreme_places_f32 = extreme_places_f32,
+    .extreme_places_f64 = extreme_places_f64,
+    .collect_extremes_f32 = collect_extremes_f32,
+    .collect_extremes_f64 = collect_extremes_f64,
+    .attend_slopes_f32 = attend_slopes_f32,
+    .attend_slopes_f64 = attend_slopes_f64,
+    .attend_back_f32 = attend_back_f32,
+    .attend_back_f64 = attend_back_f64,
     .magnitude_f32 = magnitude_f32,
     .magnitude_f64 = magnitude_f64,
     .widen_f32 = widen_f32,

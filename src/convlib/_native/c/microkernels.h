@@ -422,6 +422,41 @@ typedef struct {
     void (*attend_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
                        int has_loops, double slope, const double *sources, const double *targets,
                        const double *rows, double *room, ptrdiff_t room_step, double *out);
+
+    /* gather_grad.h, which tells what these are. */
+    void (*extreme_places_f32)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last,
+                               const float *loops, const float *rows, float *best,
+                               int32_t *places);
+    void (*extreme_places_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last,
+                               const double *loops, const double *rows, double *best,
+                               int32_t *places);
+    void (*collect_extremes_f32)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last,
+                                 const float *loops, const int32_t *places, const float *grads,
+                                 float *out);
+    void (*collect_extremes_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last,
+                                 const double *loops, const int32_t *places, const double *grads,
+                                 double *out);
+    void (*attend_slopes_f32)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                              int has_loops, float slope, const float *sources,
+                              const float *targets, const float *rows, float *room,
+                              ptrdiff_t room_step, float *largest, float *inverses, float *shares,
+                              float *out);
+    void (*attend_slopes_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                              int has_loops, double slope, const double *sources,
+                              const double *targets, const double *rows, double *room,
+                              ptrdiff_t room_step, double *largest, double *inverses,
+                              double *shares, double *out);
+    void (*attend_back_f32)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                            int has_loops, float slope, const float *sources, const float *targets,
+                            const float *largest, const float *inverses, const float *dots,
+                            const float *grads, float *room, ptrdiff_t room_step, float *shares,
+                            float *out, float *sloped);
+    void (*attend_back_f64)(const neighbours *graph, ptrdiff_t first, ptrdiff_t last, int heads,
+                            int has_loops, double slope, const double *sources,
+                            const double *targets, const double *largest, const double *inverses,
+                            const double *dots, const double *grads, double *room,
+                            ptrdiff_t room_step, double *shares, double *out, double *sloped);
+
     /* combine.h: out[i] = factor * sqrt(sum over r of x[r * step + i] squared), where a vector may
      * be read from the last i on; `stream` stores past the caches. */
     void (*magnitude_f32)(ptrdiff_t n_rows, const float *x, ptrdiff_t step, float factor,
