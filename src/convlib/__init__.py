@@ -32,7 +32,6 @@ _ESTIMATORS = (
     "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
     "ImageFilter", "PixelClassifier", "PixelFeatures",
 )
-)
 
 __all__ = [
     "ConvFeatures",

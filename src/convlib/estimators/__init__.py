@@ -35,7 +35,6 @@ from convlib.estimators.image_filter import ImageFilter
 from convlib.estimators.pixel_classifier import PixelClassifier
 from convlib.estimators.pixel_features import PixelFeatures
 
-
 __all__ = [
     "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
     "ImageFilter", "PixelClassifier", "PixelFeatures",
