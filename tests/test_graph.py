@@ -350,3 +350,20 @@ def test_negative_sums_are_refused_unless_signed():
 def test_weights_that_do_not_fit_are_refused(weight, bias, message):
     with pytest.raises(ValueError, match=message):
         cl.graph.gcn_conv(np.ones((3, 2)), sp.csr_array(np.eye(3)), weight, bias)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_hops", [1, 2, 3, 4])
+@pytest.mark.parametrize("normalization", ["symmetric", "row", "column", "none"])
+def test_hops_of_scaled_features(monkeypatch, normalization, n_hops, dtype):
+    from convlib.graph import _gather
+    monkeypatch.setattr(_gather, "SCALED_NODES", 0)
+    graph, features = random_graph(41), random_features((2, 41, 19), dtype)
+    step = reference.normalized(reference.dense(graph), normalization, "fill")
+    expected = np.linalg.matrix_power(step, n_hops) @ features
+    untouched = features.copy()
+    out = np.empty_like(features)
+    result = cl.graph.propagate(features, graph, n_hops, normalization=normalization, out=out)
+    assert result is out
+    assert_close(result, expected, dtype)
+    np.testing.assert_array_equal(features, untouched)

@@ -255,6 +255,10 @@ class FromFitted:
         """Return the map in which each row counts itself that much more."""
         return replace(self, operator=self.operator.looped(weight))
 
+    def chain(self):
+        """Return nothing: scales of messages stay with the operator."""
+        return None, None, None
+
     def gather(self, features, out=None, **options):
         """Return what rows gather, as convlib.graph._gather.apply does."""
         if self.records:

@@ -18,6 +18,7 @@ SCORE_SECONDS = 5e-9        # of one edge and head
 RUN_SECONDS = 100e-6
 CACHE_BYTES = 32 * 2**20    # beyond it rows are fetched ahead and results stored past the caches
 EDGES_AHEAD = 8
+SCALED_NODES = 1 << 15      # from so many on, scales are not found in the first cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,18 @@ class Operator:
         """Return the map of unweighted sums in which each node counts itself that much more."""
         loops = np.full(self.adjacency.n_nodes, weight, self.dtype)
         return replace(self, loops=loops if self.loops is None else loops + self.loops)
+
+    def chain(self):
+        """Return scales, and the operators between hops and of the last, for features so scaled.
+
+        What comes from a node is then scaled once a hop and not once an edge. None where that
+        saves nothing.
+        """
+        if self.scales is None or self.adjacency.n_nodes < SCALED_NODES:
+            return None, None, None
+        both = self.scales if self.factors is None else self.scales * self.factors
+        return (self.scales, replace(self, scales=None, factors=both),
+                replace(self, scales=None))
 
     def gather(self, features, out=None, **options):
         """Return the map of features, see `apply`."""

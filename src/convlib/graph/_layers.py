@@ -1,7 +1,7 @@
 """Graph convolutions as steps from hop to hop, whatever it is that gathers.
 
-An operator has `gather(features, out=None, **options)` and `times(share)`: the `Operator` of a
-graph, or of rows that gather from others (see convlib.estimators).
+An operator has the methods `gather`, `times`, `looped` and `chain` of `Operator`, the one of a
+graph; there is another of rows that gather from others (see convlib.estimators).
 """
 
 import numpy as np
@@ -18,13 +18,18 @@ def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None):
         return out
     operator = operator.times(1 - alpha)
     spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
+    buffers = (out, spare) if n_hops % 2 else (spare, out)    # the last hop ends in `out`
+    first, between, last = operator.chain() if n_hops > 1 and not alpha else (None,) * 3
     here = features
+    if first is not None:
+        here = np.multiply(features, first[:, np.newaxis], out=buffers[1])
     for hop in range(n_hops):
-        there = out if (n_hops - hop) % 2 else spare
-        operator.gather(here, there, added=features if alpha else None, added_share=alpha,
-                        n_threads=n_threads)
-        here = there
-    return out
+        step = operator
+        if first is not None:
+            step = last if hop == n_hops - 1 else between
+        here = step.gather(here, buffers[hop % 2], added=features if alpha else None,
+                           added_share=alpha, n_threads=n_threads)
+    return here
 
 
 def each_hop(operator, features, n_hops, alpha=0.0, n_threads=None):
