@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import reference
 import reference_features
-from convlib import ConvFeatures
+from convlib import ConvFeatures, banks
 from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import BLOCK_BYTES
 
@@ -86,6 +86,17 @@ CASES = {
                                   "kernels": RNG.normal(0, 1, (3, 3, 2, 4))}),
     "transposed signals": (SIGNALS, {"conv": "transposed", "n_kernels": 4, "kernel_size": (5,),
                                      "stride": 3, "padding": 2}),
+    "bank": (IMAGES, {"kernels": "sobel", "activation": "abs"}),
+    "bank of one channel": (IMAGES[..., :1], {"kernels": "kirsch", "pool": "mean"}),
+    "bank agreed": (IMAGES, {"kernels": "dct", "kernel_size": (8, 8), "n_kernels": 64}),
+    "bank contrast": (IMAGES, {"kernels": "prewitt", "normalize_patches": True, "scale": 2.0}),
+    "bank dilations": (IMAGES, {"kernels": "laplace", "dilations": (1, 2), "stride": 2}),
+    "bank depthwise": (IMAGES, {"kernels": "scharr", "conv": "depthwise", "output": "maps"}),
+    "bank spatial": (IMAGES, {"kernels": "farid", "conv": "spatial", "pool": "std",
+                              "pool_size": "global"}),
+    "bank signals": (SIGNALS, {"kernels": "laws", "kernel_size": (5,), "n_kernels": 5}),
+    "bank volumes": (VOLUMES, {"kernels": "sobel", "kernel_size": (3, 3, 3)}),
+    "one channel given": (IMAGES, {"kernels": RNG.normal(0, 1, (3, 2, 1, 5)), "padding": 2}),
     "separable signals": (SIGNALS, {"conv": "separable", "n_kernels": 4, "kernel_size": (5,)}),
 }
 
@@ -100,15 +111,25 @@ def per_axis(value, rank):
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
+def one_channel(kernels):
+    """Return whether kernels were given that see one channel: an array, or a bank by name."""
+    if isinstance(kernels, str):
+        return kernels not in ("random", "kmeans", "pca")
+    return isinstance(kernels, np.ndarray) and kernels.shape[-2] == 1
+
+
 def kernels_of_conv(transformer):
     """Return kernels and groups with which one convolution gives the maps."""
     first = transformer.kernels_
+    channels = transformer.input_shape_[-1]
+    is_shared = channels > 1 and transformer.groups == 1 and one_channel(transformer.kernels)
+    if transformer.conv == "standard" and is_shared:
+        return first.astype(float).reshape(*first.shape[:-2], 1, -1), channels
     if transformer.conv == "standard":
         return first.astype(float), transformer.groups
     if transformer.conv == "transposed":
         return np.swapaxes(first, -1, -2).astype(float), transformer.groups
     if transformer.conv == "spatial":
-        channels = transformer.input_shape_[-1]
         n_maps = channels * np.prod([part.shape[-1] for part in first])
         kernels = np.ones((*map(len, first), 1, n_maps))
         for k in range(n_maps):
@@ -500,6 +521,39 @@ def test_feature_names_mean_something():
     assert names(IMAGES[..., :1], n_kernels=2, conv="spatial")[0] == "k0_r0c0_max"
     assert names(IMAGES, n_kernels=1, dilations=[(1, 2), 3], pool_size="global") == [
         "k0_d1x2_max", "k0_d3_max"]
+
+
+def test_every_bank_stands_by_its_name():
+    images = IMAGES[:2, :, :, 0]
+    for name in banks.bank_names():
+        kernels = banks.named_bank(name, dtype="float64")
+        transformer = ConvFeatures(kernels=name, activation=None, pool_size="global").fit(images)
+        assert reference.same_bits(transformer.kernels_, kernels.astype(np.float32))
+        given = clone(transformer).set_params(kernels=kernels)
+        assert reference.same_bits(given.fit_transform(images), transformer.transform(images))
+        assert not transformer.bias_.any()
+
+
+def test_a_bank_is_applied_to_each_channel():
+    colour = ConvFeatures(kernels="scharr", activation=None, pool=None).fit(IMAGES)
+    names = list(colour.get_feature_names_out())
+    features = colour.transform(IMAGES)
+    assert colour.kernels_.shape == (3, 3, 4, 2)
+    assert colour.bias_.shape == (8,)
+    for channel in range(4):
+        grey = ConvFeatures(kernels="scharr", activation=None, pool=None)
+        wanted = grey.fit_transform(IMAGES[..., channel])
+        columns = [names.index(name.replace("_", f"_c{channel}_", 1))
+                   for name in grey.get_feature_names_out()]
+        np.testing.assert_allclose(features[:, columns], wanted, rtol=0, atol=1e-4)
+
+
+def test_a_second_fit_sees_its_own_channels():
+    transformer = ConvFeatures(kernels="sobel", pool_size="global").fit(IMAGES)
+    assert len(transformer.get_feature_names_out()) == 8
+    transformer.fit(IMAGES[..., :1])
+    assert list(transformer.get_feature_names_out()) == ["k0_max", "k1_max"]
+    assert transformer.kernels_.shape == (3, 3, 1, 2)
 
 
 def test_names_belong_to_the_columns():

@@ -29,6 +29,7 @@ ESTIMATORS = [
     ConvFeatures(2, (3,), kernels="kmeans", activation="triangle", pool_size=1),
     ConvFeatures(2, (3,), kernels="pca", pool_size="global"),
     ConvFeatures(4, (3,), normalize_patches=True, pool_size=1, scale=0.5),
+    ConvFeatures(kernel_size=(3,), kernels="sobel", pool_size=1),
 ]
 
 
@@ -48,6 +49,7 @@ def image_estimators():
         ConvFeatures(3, random_state=0, kernels="kmeans"),
         ConvFeatures(3, random_state=0, kernels="pca", activation=None),
         ConvFeatures(3, random_state=0, conv="separable", dilations=(1, 2)),
+        ConvFeatures(kernels="sobel", pool="mean", dilations=(1, 2)),
         DeformConvFeatures(3, random_state=0),
     ]
 
@@ -99,9 +101,10 @@ def test_attributes_tell_the_shape(estimator):
     estimator.fit(IMAGES)
     assert estimator.n_features_in_ == 8 * 7 * 2
     assert estimator.input_shape_ == (8, 7, 2)
-    is_separable = estimator.get_params().get("conv") == "separable"
-    assert estimator.kernels_.shape == (3, 3, 2, 2 if is_separable else 3)
-    assert estimator.bias_.shape == (3,)
+    parameters = estimator.get_params()
+    is_separable, is_bank = parameters.get("conv") == "separable", parameters["kernels"] == "sobel"
+    assert estimator.kernels_.shape == (3, 3, 2, 2 if is_separable or is_bank else 3)
+    assert estimator.bias_.shape == ((4,) if is_bank else (3,))
     assert not hasattr(estimator, "feature_names_in_")
 
 

@@ -148,6 +148,13 @@ def test_memory_of_one_large_image_is_what_was_estimated():
         assert features.nbytes <= peak <= transformer.estimate_memory(image.shape) + 2**20
 
 
+def test_banks_are_for_one_channel():
+    grey = IMAGES[..., :1]
+    fixed = DeformConvFeatures(kernels="kirsch", offsets=np.zeros(18)).fit(grey)
+    plain = ConvFeatures(kernels="kirsch").fit(grey)
+    np.testing.assert_allclose(fixed.transform(grey), plain.transform(grey), rtol=0, atol=1e-4)
+
+
 REFUSED = [
     ({"kernel_size": (3,)}, ValueError, "kernel_size must have two axes"),
     ({"offsets": "random"}, ValueError, "offsets must be one of 'conv'"),
@@ -165,6 +172,7 @@ REFUSED = [
     ({"activation": "swish"}, ValueError, "activation must be one of"),
     ({"activation": "triangle"}, ValueError, "activation must not be 'triangle'"),
     ({"padding": "full"}, ValueError, "padding must be"),
+    ({"kernels": "sobel"}, ValueError, "images must have 1 channels"),
     ({"verbose": "yes"}, TypeError, "verbose must be an int"),
 ]
 

@@ -135,7 +135,8 @@ def test_examples_run(name):
 def test_reference_lists_the_public_names():
     listed = set(re.findall(r"^   (\w+)$", (ROOT / "docs/api.rst").read_text(), re.MULTILINE))
     modules = {"filters": convlib.filters, "grad": convlib.grad, "graph": convlib.graph,
-               "shapes": convlib.shapes}
+               "shapes": convlib.shapes, "banks": convlib.banks,
+               "displays": convlib.displays}
     names = [name for module in modules.values() for name in module.__all__]
     assert listed == {*convlib.__all__, *names} - set(modules)
 

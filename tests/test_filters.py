@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from convlib import _taps, filters
+from convlib._filters import second_order
 
 pytestmark = pytest.mark.kernels
 
@@ -117,6 +118,24 @@ def test_eigenvalues_of_volumes():
     expected = np.linalg.eigvalsh(matrices)[..., ::-1]
     np.testing.assert_allclose(
         filters.hessian_eigenvalues(volume, 1.0), np.moveaxis(expected, -1, 0), atol=1e-12)
+
+
+def test_eigenvalues_of_volumes_in_float32_are_those_of_float64():
+    parts = noise((6, 12, 10, 9)) - 0.5
+    parts[[1, 2, 4], :4] *= 1e-4    # all but diagonal, two or three nearly equal
+    parts[3, 2:4] = parts[0, 2:4]
+    parts[5, 3] = parts[0, 3]
+    parts[:, 4] = 0
+    narrow = parts.astype(np.float32)
+    result, wide = np.empty(narrow[:3].shape, np.float32), np.empty(parts[:3].shape)
+    second_order.eigenvalues(narrow, result)
+    second_order.eigenvalues(narrow.astype(np.float64), wide)
+    np.testing.assert_allclose(result, wide, rtol=0, atol=2e-7)
+    narrow[2, 7, 7, 7], narrow[0, 8, 8, 8] = np.nan, np.inf
+    second_order.eigenvalues(narrow, result)
+    assert np.isnan(result[:, 7, 7, 7]).all()
+    assert np.isnan(result[:, 8, 8, 8]).all()
+    assert np.isnan(result).sum() == 6
 
 
 @pytest.mark.parametrize("settings", [{}, {"channel_axis": 2}, {"channel_axis": 0}])

@@ -70,6 +70,20 @@ def test_import_of_shapes_is_light():
     assert not HEAVY & modules_after("from convlib import shapes")
 
 
+@pytest.mark.parametrize("module", ["banks", "filters", "graph", "grad"])
+def test_modules_load_when_asked_for_and_are_light(module):
+    assert f"convlib.{module}" not in modules_after("import convlib; dir(convlib)")
+    loaded = modules_after(f"import convlib; convlib.{module}")
+    assert f"convlib.{module}" in loaded
+    assert not HEAVY & loaded
+
+
+def test_displays_load_matplotlib_when_something_is_drawn():
+    loaded = modules_after("import convlib; convlib.displays.KernelDisplay")
+    assert "convlib.displays" in loaded
+    assert "matplotlib" not in loaded
+
+
 def test_estimators_are_listed_without_being_loaded():
     listing = f"import convlib; assert set({ESTIMATORS!r}) <= set(dir(convlib))"
     assert not HEAVY & modules_after(listing)

@@ -1,8 +1,9 @@
 """Convolution for scikit-learn, on the CPU, without a deep-learning framework.
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
-`convlib.shapes`, classic filters in `convlib.filters`, graph convolutions in `convlib.graph`.
-Estimators load scikit-learn when they are first asked for.
+`convlib.shapes`, classic filters in `convlib.filters`, and as kernels in `convlib.banks`, graph
+convolutions in `convlib.graph`, pictures in `convlib.displays`. Estimators load scikit-learn when
+they are first asked for.
 """
 
 from importlib import import_module
@@ -26,9 +27,10 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
-_MODULES = ("filters", "grad", "graph")
+_MODULES = ("banks", "displays", "filters", "grad", "graph")
 _ESTIMATORS = (
     "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
+    "ImageFilter", "PixelClassifier", "PixelFeatures",
 )
 
 __all__ = [
@@ -38,14 +40,19 @@ __all__ = [
     "GraphConvClassifier",
     "GraphConvTransform",
     "GraphPool",
+    "ImageFilter",
     "PackedKernel",
+    "PixelClassifier",
+    "PixelFeatures",
     "average_pool",
+    "banks",
     "channel_shuffle",
     "col2im",
     "conv",
     "conv_transpose",
     "deform_conv",
     "depthwise_conv",
+    "displays",
     "explain_conv",
     "factorize_kernel",
     "filters",

@@ -127,6 +127,30 @@ def laplace(ndim):
     return kernel
 
 
+def laws(size):
+    """Return Laws' vectors of 3 or 5 taps, by name: level, edge, spot, wave, ripple.
+
+    Those of five are convolutions of those of three, as Laws made them.
+    """
+    smoothing, edge = (np.array(taps, float) for taps in DERIVATIVES["sobel"])
+    spot = -second_difference()
+    if size == 3:
+        return {"L3": smoothing, "E3": edge, "S3": spot}
+    return {
+        "L5": np.convolve(smoothing, smoothing), "E5": np.convolve(smoothing, edge),
+        "S5": np.convolve(smoothing, spot), "W5": -np.convolve(edge, spot),
+        "R5": np.convolve(spot, spot),
+    }
+
+
+def cosines(size):
+    """Return the vectors of the orthonormal cosine transform DCT-II, one a row."""
+    places, waves = np.arange(size) + 0.5, np.arange(size)[:, np.newaxis]
+    vectors = np.cos(np.pi * waves * places / size) * np.sqrt(2 / size)
+    vectors[0] = np.sqrt(1 / size)
+    return vectors
+
+
 def sharpen(ndim=2):
     """Return ones less all neighbours: the centre 9 and eight -1 in two axes."""
     kernel = np.full((3,) * ndim, -1.0)

@@ -102,7 +102,8 @@ def gabor(
     two_axes(view, "gabor")
     part = check.choice("part", part, ("magnitude", "real", "imaginary"))
     normalize = check.choice("normalize", normalize, (None, "skimage"))
-    kernel = _kernel(frequency, theta, sigma_x, sigma_y, bandwidth, n_stds, offset, normalize)
+    kernel = gabor_kernel(
+        frequency, theta, sigma_x, sigma_y, bandwidth, n_stds, offset, normalize=normalize)
     result = view.target()
     if not result.size:
         return view.close(result)
@@ -120,7 +121,8 @@ def gabor(
     return view.close(result)
 
 
-def _kernel(frequency, theta, sigma_x, sigma_y, bandwidth, n_stds, offset, normalize):
+def gabor_kernel(frequency, theta, sigma_x, sigma_y, bandwidth, n_stds, offset, *,
+                 balanced=False, normalize=None):
     """Return the checked complex kernel."""
     frequency = check.positive_number("frequency", frequency)
     bandwidth = check.positive_number("bandwidth", bandwidth)
@@ -142,5 +144,5 @@ def _kernel(frequency, theta, sigma_x, sigma_y, bandwidth, n_stds, offset, norma
                          f"sigma_y={sigma_y:.3g}")
     kernel = _taps.gabor(
         frequency, angles[0], sigma_x=sigma_x, sigma_y=sigma_y, n_stds=n_stds, offset=angles[1],
-        scale="integral" if normalize else "sum")
+        balanced=balanced, scale="integral" if normalize else "sum")
     return np.flip(kernel) if normalize else kernel

@@ -172,7 +172,7 @@ def gaussian(
         keeps_integers=not differentiates)
     normalize = check.choice("normalize", normalize, (None, "scipy"))
     order = check.axis_ints("order", order, view.rank, 0)
-    taps = _gaussian_taps(view.rank, sigma, size, truncate, order, normalize)
+    taps = size_taps(view.rank, sigma, size, truncate, order, normalize)
     weights = pixel_weights(view, image, mask, nan_policy)
     if weights is not None and any(order):
         raise ValueError("mask and nan_policy='omit' are for order=0, not for derivatives; got "
@@ -184,8 +184,8 @@ def gaussian(
     return _smoothed(view, taps, weights)
 
 
-def _gaussian_taps(rank, sigma, size, truncate, order, normalize):
-    """Return the checked taps of each axis."""
+def size_taps(rank, sigma, size, truncate, order, normalize):
+    """Return the checked taps of each axis, binomial where there is a `size`."""
     sigma = axis_numbers("sigma", sigma, rank)
     truncate = check.positive_number("truncate", truncate)
     if size is not None:

@@ -5,6 +5,9 @@ deform_conv_features   DeformConvFeatures, the same with taps that offsets move
 graph_conv_transform   GraphConvTransform, features of nodes convolved along edges
 graph_pool      GraphPool, a row of features for each graph
 _graphs         the ways in which a graph comes
+image_filter    ImageFilter, a classic filter as a transformer
+pixel_features  PixelFeatures, filters at several scales, one row per pixel
+pixel_classifier   PixelClassifier, a classifier of pixels, by tiles
 _transformer    what all of them share: blocks of images, memory, names
 _settings       parameters, checked together
 _forms          a table: name -> form of convolution
@@ -19,6 +22,8 @@ _graph_layers   layers on graphs, forward and backward
 _graph_network  several of them
 _training       losses, optimisers and the loop; knows neither graphs nor images
 _progress       scikit-learn's callbacks, where it has them
+_pixel_images   images whose pixels are samples, and their tiles
+_pixel_maps     a table: name -> maps of one scale, and how far they see
 """
 
 from convlib.estimators.conv_features import ConvFeatures
@@ -26,6 +31,11 @@ from convlib.estimators.deform_conv_features import DeformConvFeatures
 from convlib.estimators.graph_conv_classifier import GraphConvClassifier
 from convlib.estimators.graph_conv_transform import GraphConvTransform
 from convlib.estimators.graph_pool import GraphPool
+from convlib.estimators.image_filter import ImageFilter
+from convlib.estimators.pixel_classifier import PixelClassifier
+from convlib.estimators.pixel_features import PixelFeatures
 
-__all__ = ["ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform",
-           "GraphPool"]
+__all__ = [
+    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
+    "ImageFilter", "PixelClassifier", "PixelFeatures",
+]

@@ -73,6 +73,10 @@ class Standard:
         """Return the convolutions that an operator with these operands comes to."""
         return [Stage(operands[0], settings)]
 
+    def pictures(self, operands):
+        """Return kernels (*size, channels, n_kernels) to be looked at."""
+        return operands[0]
+
 
 class Depthwise(Standard):
     """`depthwise_conv`: kernels of one channel each."""
@@ -95,6 +99,10 @@ class Depthwise(Standard):
 
     def stages(self, operands, channels, settings):
         return [Stage(grouped(operands[0]), settings | {"groups": channels})]
+
+    def pictures(self, operands):
+        *size, _, _ = operands[0].shape
+        return operands[0].reshape(*size, 1, -1)
 
 
 class Separable:
@@ -149,6 +157,9 @@ class Separable:
         first = Depthwise().stages(operands[:1], channels, settings)
         return [*first, Stage(operands[1], _along((), settings, rank) | {"algorithm": "pointwise"})]
 
+    def pictures(self, operands):
+        return Depthwise().pictures(operands)
+
 
 class Spatial:
     """`spatially_separable_conv`: kernels of one channel and one axis each."""
@@ -181,14 +192,17 @@ class Spatial:
 
     def fitted(self, operands, channels, groups):
         fitted, maps = [], channels
+        is_shared, own_maps = operands[0].shape[1] == 1, 1    # of one channel
         for axis, vector in enumerate(operands):
-            if vector.shape[1] not in (1, maps):
+            n = vector.shape[1]
+            if n not in (1, maps) and not (is_shared and n == own_maps):
                 raise ValueError(
                     f"kernels[{axis}] must have shape (size, {maps} or 1, multiplier) for the "
                     f"{channels} channels of X; got {vector.shape}"
                 )
-            fitted.append(np.repeat(vector, maps // vector.shape[1], axis=1))
+            fitted.append(np.tile(vector, (1, maps // n, 1)))
             maps *= vector.shape[-1]
+            own_maps *= vector.shape[-1]
         return tuple(fitted)
 
     def factor(self, kernels, channels, groups):
@@ -202,6 +216,13 @@ class Spatial:
                 own["algorithm"] = "depthwise"    # whose bits do not depend on where a block is
             stages.append(Stage(along(vector, axis, rank), own))
         return stages
+
+    def pictures(self, operands):
+        kernels = np.ones((operands[0].shape[1],))
+        for vector in operands:
+            kernels = np.einsum("...m,tmn->...tmn", kernels, vector)
+            kernels = kernels.reshape(*kernels.shape[:-2], -1)
+        return kernels[..., np.newaxis, :]
 
 
 class Transposed:
@@ -231,6 +252,9 @@ class Transposed:
 
     def stages(self, operands, channels, settings):
         return [TransposedStage(operands[0], settings)]
+
+    def pictures(self, operands):
+        return np.swapaxes(operands[0], -1, -2)
 
 
 FORMS = {"standard": Standard(), "depthwise": Depthwise(), "separable": Separable(),

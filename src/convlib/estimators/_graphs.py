@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from convlib import _validation as check
 from convlib.estimators._images import refuse_dtype, refuse_masked
-from convlib.graph._adjacency import Adjacency, adjacency_of, features_array, rows_fit
+from convlib.graph._adjacency import Adjacency, adjacency_of, features_array
 from convlib.graph._gather import Operator, apply
 from convlib.graph._graph import Graph, operator_of
 

@@ -1,9 +1,10 @@
 """The parameters of ConvFeatures, checked together and put into one form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from convlib import _validation as check
+from convlib import banks
 from convlib.estimators import _kernels
 from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import build_layer
@@ -11,6 +12,7 @@ from convlib.ops.pool import GLOBAL_KINDS, WINDOW_KINDS
 
 DEFAULT_N_KERNELS = 32
 DEFAULT_KERNEL_SIZE = 3
+BANK_FORMS = "standard", "depthwise", "spatial"    # whose kernels may be of one channel
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ class LayerSettings:
     def rank(self):
         """Number of spatial axes."""
         return len(self.kernel_size)
+
+    def for_channels(self, channels):
+        """Return settings by which given kernels of one channel convolve each of several."""
+        is_shared = (
+            self.form is FORMS["standard"] and not isinstance(self.kernels, str)
+            and self.kernels[0].shape[-2] == 1 and self.groups == 1 and channels > 1
+        )
+        return replace(self, form=FORMS["depthwise"]) if is_shared else self
 
     def kernel_names(self):
         """Return a name for each kernel, such as 'k07'."""
@@ -100,7 +110,7 @@ def checked_settings(parameters):
         dilations=_checked_dilations(parameters, rank), groups=groups,
         activation=activation, pool=pool, pool_size=pool_size, pool_stride=pool_stride,
         normalize=normalize,
-        scale=1.0 if parameters["scale"] is None else _factor("scale", parameters["scale"]),
+        scale=1.0 if parameters["scale"] is None else finite_factor("scale", parameters["scale"]),
     )
 
 
@@ -111,16 +121,38 @@ def _checked_kernels(parameters, form, groups):
     entries = check.as_entries(size)
     rank = 2 if entries is None else len(entries)
     kernel_size = check.axis_ints("kernel_size", size, min(max(rank, 1), 3), 1)
+    shown = "kernels"
     if isinstance(kernels, str):
-        return check.choice("kernels", kernels, tuple(_kernels.LEARNERS)), kernel_size, n_kernels
+        kernels = check.choice("kernels", kernels, (*_kernels.LEARNERS, *banks.bank_names()))
+        if kernels in _kernels.LEARNERS:
+            return kernels, kernel_size, n_kernels
+        shown = f"kernels={kernels!r}"
+        kernels = _named_bank(kernels, len(kernel_size), parameters["conv"], groups)
     operands = form.given(kernels)
-    shapes = " and ".join(str(operand.shape) for operand in operands)
+    shown += " of shape " + " and ".join(str(operand.shape) for operand in operands)
     own_size, own_count = form.size(operands, groups)
     if kernel_size != own_size and check.as_int(size) != DEFAULT_KERNEL_SIZE:
-        raise ValueError(f"kernel_size={size} does not agree with kernels of shape {shapes}")
+        raise ValueError(f"kernel_size={size} does not agree with {shown}")
     if n_kernels not in (own_count, DEFAULT_N_KERNELS):
-        raise ValueError(f"n_kernels={n_kernels} does not agree with kernels of shape {shapes}")
+        raise ValueError(f"n_kernels={n_kernels} does not agree with {shown}")
     return operands, own_size, own_count
+
+
+def _named_bank(name, rank, conv, groups):
+    """Return the kernels of a bank, of one channel each."""
+    names = banks.bank_names(rank)
+    if name not in names:
+        raise ValueError(
+            f"kernels={name!r} is a bank of images; for kernel_size of {rank} axes there are "
+            + ", ".join(map(repr, names))
+        )
+    if conv not in BANK_FORMS:
+        raise ValueError(f"kernels={name!r}, a bank, goes with conv in {list(BANK_FORMS)} only; "
+                         f"got {conv!r}")
+    if groups > 1:
+        raise ValueError(f"groups must be 1 with kernels={name!r}, a bank that each channel is "
+                         f"convolved with; got {groups}")
+    return banks.named_bank(name, rank, dtype="float64")
 
 
 def _checked_dilations(parameters, rank):
@@ -162,7 +194,7 @@ def _checked_pool(parameters, rank):
     return pool, size, stride
 
 
-def _factor(name, value):
+def finite_factor(name, value):
     """Return `value` as a finite float other than zero."""
     number = check.real_number(name, value, "a number or None")
     if not isfinite(number) or number == 0:

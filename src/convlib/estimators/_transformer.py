@@ -98,7 +98,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         for layer, dilation in zip(self._layers, settings.dilations):
             size = layer.output_shape(self.input_shape_)[:-1]
             names += [f"{kernel}{self._dilation_name(dilation)}{place}{statistic}"
-                      for place in _place_names(size) for kernel in kernels]
+                      for place in place_names(size) for kernel in kernels]
         return np.array(names, dtype=object)
 
     def set_output(self, *, transform=None):
@@ -254,7 +254,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         return "_d" + "x".join(map(str, dilation[:1] if len(set(dilation)) == 1 else dilation))
 
 
-def _place_names(size):
+def place_names(size):
     """Return the part of a name for each place of a map, in order."""
     if prod(size) == 1:
         return [""]

@@ -1,5 +1,8 @@
 """ConvFeatures: kernels -> convolution -> activation -> pooling -> features, as a transformer."""
 
+import numpy as np
+
+from convlib.estimators._forms import FORMS
 from convlib.estimators._settings import checked_settings
 from convlib.estimators._transformer import LayerTransformer
 
@@ -20,16 +23,20 @@ class ConvFeatures(LayerTransformer):
     Parameters
     ----------
     n_kernels : int, default=32
-        Number of kernels; of each channel where `conv` is 'depthwise' or 'spatial'.
+        Number of kernels; of each channel where `conv` is 'depthwise' or 'spatial', or kernels
+        of one channel convolve each.
     kernel_size : int or tuple of int, default=3
         Taps along each axis; an int is a square.
-    kernels : {'random', 'kmeans', 'pca'} or array-like of shape \
+    kernels : {'random', 'kmeans', 'pca'}, name of a bank or array-like of shape \
 (*kernel_size, channels // groups, n_kernels), default='random'
         'random' draws Gaussian kernels of unit norm. 'kmeans' clusters contrast-normalised,
         whitened patches [1]_. 'pca' takes the principal components of patches without their
-        means [2]_. Patches are sampled across X. An array fixes `kernel_size` and `n_kernels`,
-        which must agree where they are not left at their defaults. For its shape where `conv` is
-        not 'standard' see there.
+        means [2]_. Patches are sampled across X. The name of a bank, such as 'sobel', 'gabor' or
+        'leung_malik' (see `convlib.banks.bank_names`), or an array fixes `kernel_size` and
+        `n_kernels`, which must agree where they are not left at their defaults; the number of
+        axes is that of `kernel_size`. Where X has several channels and `groups` is 1, given
+        kernels of one channel convolve each of them. For shapes where `conv` is not 'standard'
+        see there.
     stride : int or tuple of int, default=1
         Pixels between neighbouring windows.
     padding : {'valid', 'same'}, int, tuple of int or of (int, int), default='same'
@@ -91,7 +98,8 @@ class ConvFeatures(LayerTransformer):
         The kernels, whitening folded in, as the operator takes them: of shape (*kernel_size,
         channels, n_kernels) where `conv` is 'depthwise', (*kernel_size, channels, multiplier)
         where it is 'separable', `kernels_1d_` where it is 'spatial', and of shape
-        (*kernel_size, n_kernels // groups, channels) where it is 'transposed'.
+        (*kernel_size, n_kernels // groups, channels) where it is 'transposed'. Where kernels of
+        one channel convolve each of several, they are those of a depthwise convolution.
     pointwise_kernels_ : ndarray of shape (1, 1, channels * multiplier, n_kernels)
         Where `conv` is 'separable'.
     kernels_1d_ : tuple of ndarray of shape (size, channels, multiplier)
@@ -109,6 +117,7 @@ class ConvFeatures(LayerTransformer):
 
     See Also
     --------
+    convlib.banks : Classic filters and filter banks as kernels.
     convlib.conv : The operator.
 
     References
@@ -167,6 +176,7 @@ class ConvFeatures(LayerTransformer):
         return checked_settings(self.get_params(deep=False))
 
     def _learn(self, images, random_state):
+        self._settings = self._settings.for_channels(self.input_shape_[-1])
         self._learnt = self._settings.learn(images, random_state)
         dtype = images[0].dtype
         operands = tuple(operand.astype(dtype) for operand in self._learnt.operands)
@@ -179,6 +189,20 @@ class ConvFeatures(LayerTransformer):
             self.kernels_1d_ = operands
         self.bias_ = self._learnt.bias.astype(dtype)
         self.epsilon_ = self._learnt.epsilon
+
+    def _kernel_pictures(self):
+        """Return kernels (*size, channels, n_kernels) and their names, to be looked at."""
+        form = self._settings.form
+        kernels = form.pictures(self._learnt.operands)
+        names, channels = self._kernel_names(), self.input_shape_[-1]
+        if form is FORMS["separable"]:    # maps are mixtures of what these give
+            multiplier = kernels.shape[-1] // channels
+            names = [f"c{c}_m{m}" for c in range(channels) for m in range(multiplier)]
+        elif form.per_channel:
+            parts = np.split(kernels, channels, axis=-1)
+            if all(np.array_equal(part, parts[0]) for part in parts):    # they share them
+                return parts[0], self._settings.kernel_names()
+        return kernels, names
 
     def _make_layers(self, dtype):
         return self._settings.layers(self._learnt, self.input_shape_, dtype)

@@ -29,9 +29,9 @@ class DeformConvFeatures(LayerTransformer):
         Number of kernels.
     kernel_size : int or tuple of int, default=3
         Taps along each axis; an int is a square.
-    kernels : {'random', 'kmeans', 'pca'} or array-like of shape \
+    kernels : {'random', 'kmeans', 'pca'}, name of a bank or array-like of shape \
 (kernel_h, kernel_w, channels // groups, n_kernels), default='random'
-        As in `ConvFeatures`; learnt from patches without offsets.
+        As in `ConvFeatures`; learnt from patches without offsets. Banks are for X of one channel.
     offsets : {'conv'}, array-like or callable, default='conv'
         'conv' makes them by a convolution with `offset_kernels`. An array of shape (out_h, out_w,
         offset_groups * kernel_h * kernel_w * 2) holds those of every image, one of shape

@@ -456,8 +456,8 @@ default=None
             return graph._propagated(self._settings, self._how, n_threads=n_threads)[rows]
         if CONVOLUTIONS[self._settings.conv].is_layered:
             key = (self._settings, self._how, _digest(self.weights_))
-            compute = lambda: self._convolved(nodes.operator(self._how), graph.features)
-            return graph._remembered(key, compute)[rows]
+            return graph._remembered(key, lambda: self._convolved(
+                nodes.operator(self._how), graph.features))[rows]
         # The weights come last: they are needed for the rows asked for alone.
         whole = graph._propagated(self._bare, self._how, n_threads=n_threads)
         return self._projected(whole[rows])

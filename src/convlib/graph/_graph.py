@@ -5,6 +5,7 @@ from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from convlib import _validation as check
@@ -103,7 +104,13 @@ class Graph:
     def adjacency(self):
         """The checked matrix."""
         weights = self._adjacency.weights
-        return self._adjacency.matrix(np.float32 if weights is None else weights.dtype)
+        if weights is None:
+            weights = np.ones(self.n_edges, np.float32)
+            weights.flags.writeable = False
+        starts, columns = self._adjacency.starts, self._adjacency.columns
+        if self.n_edges <= np.iinfo(np.int32).max:
+            starts = starts.astype(np.int32)    # else scipy makes both wide, in copies
+        return csr_array((weights, columns, starts), shape=(self.n_nodes, self.n_nodes))
 
     @property
     def features(self):

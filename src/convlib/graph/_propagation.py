@@ -80,6 +80,7 @@ def _terms(settings, operator, features, n_threads):
     elif conv == "ssgc":
         yield from _averages(operator, features, n_hops, settings.alpha, n_threads)
     else:
+        operator = operator.looped(1) if conv == "gin" else operator
         reduction = "max" if conv == "sage" and settings.aggregation == "max" else "sum"
         here = features
         for _ in range(n_hops):

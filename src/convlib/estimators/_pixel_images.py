@@ -1,0 +1,142 @@
+"""Images whose pixels are the samples: read crop by crop, and cut into boxes.
+
+A box is a tuple of slices, one for each axis of an image beside its channels. What is computed
+for a box needs a halo of pixels around it; where the image ends, so does the crop, and filters
+continue it there as they would continue the whole image. So tiles have no seams.
+"""
+
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from convlib import _validation as check
+
+SMALLEST = 32    # pixels along an axis of a box that is not halved to save work
+
+
+class PixelImage:
+    """One image, read where it is needed: an array, or what can be sliced like one."""
+
+    def __init__(self, name, image, channel_axis):
+        if isinstance(image, np.ma.MaskedArray):
+            raise TypeError(f"{name} must be an array without a mask; got a masked array")
+        if not all(hasattr(image, word) for word in ("shape", "dtype", "__getitem__")):
+            raise TypeError(check.refusal(name, "an array of numbers", image))
+        if np.dtype(image.dtype).kind not in "fiub":
+            raise TypeError(f"{name} must hold bool, integers or real numbers; got {image.dtype}")
+        self.name, self._image, self.dtype = name, image, np.dtype(image.dtype)
+        ndim = len(image.shape)
+        self.channel_axis = None
+        if channel_axis is not None:
+            number = check.as_int(channel_axis)
+            allowed = f"None or an axis of the images; {name} has {ndim}"
+            if number is None:
+                raise TypeError(check.refusal("channel_axis", allowed, channel_axis))
+            if not -ndim <= number < ndim:
+                raise ValueError(check.refusal("channel_axis", allowed, channel_axis))
+            self.channel_axis = number % ndim
+        self.size = tuple(int(n) for axis, n in enumerate(image.shape) if axis != self.channel_axis)
+        self.n_channels = 1 if channel_axis is None else int(image.shape[self.channel_axis])
+        if not 1 <= len(self.size) <= 3 or prod(image.shape) == 0:
+            beside = "" if channel_axis is None else f" beside channel_axis={channel_axis}"
+            raise ValueError(f"{name} must have 1 to 3 axes{beside}, none of them empty; got shape "
+                             f"{tuple(image.shape)}")
+
+    @property
+    def box(self):
+        """The box of all pixels."""
+        return tuple(slice(0, n) for n in self.size)
+
+    def crop(self, box, halo, wraps, dtype, scale):
+        """Return a box with its halo, (channels, *crop), and where the box lies in it.
+
+        If the image `wraps` around, the crop does so, too, and never ends with the image.
+        """
+        reach = [range(own.start - h, own.stop + h) if wraps else
+                 range(max(0, own.start - h), min(n, own.stop + h))
+                 for own, h, n in zip(box, halo, self.size)]
+        inner = tuple(slice(own.start - one.start, own.stop - one.start)
+                      for own, one in zip(box, reach))
+        leaves = [one.start < 0 or one.stop > n for one, n in zip(reach, self.size)]
+        index = [slice(None) if beyond else slice(one.start, one.stop)
+                 for beyond, one in zip(leaves, reach)]
+        if self.channel_axis is not None:
+            index.insert(self.channel_axis, slice(None))
+        values = np.asarray(self._image[tuple(index)])
+        axis = self.channel_axis
+        values = values[np.newaxis] if axis is None else np.moveaxis(values, axis, 0)
+        for number, (beyond, one, n) in enumerate(zip(leaves, reach, self.size), 1):
+            if beyond:
+                values = values.take(np.arange(one.start, one.stop) % n, number)
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(values, dtype)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.name} must not hold NaN, infinity or values too large for "
+                             f"{dtype}")
+        return (values if scale == 1 else values * dtype.type(scale)), inner
+
+
+def pixel_images(X, channel_axis):
+    """Return `PixelImage`s of an image or a list of images, and whether it is a list."""
+    is_list = isinstance(X, (list, tuple))
+    if is_list and not all(hasattr(image, "shape") for image in X):
+        raise TypeError("X must be an array, of one image, or a list of arrays; got a list "
+                        "of something else")
+    images = [PixelImage(f"X[{k}]" if is_list else "X", image, channel_axis)
+              for k, image in enumerate(X if is_list else [X])]
+    if not images:
+        raise ValueError("X must hold at least one image; got an empty list")
+    kinds = {(len(image.size), image.n_channels) for image in images}
+    if len(kinds) > 1:
+        raise ValueError(f"the images of X must have the same number of axes and channels; "
+                         f"got {sorted(kinds)}")
+    return images, is_list
+
+
+def tile_size(size, halo, n_bytes, budget):
+    """Return the largest tile, halved axis by axis, of which `n_bytes(tile)` is in the budget.
+
+    It is not much smaller than its halo, else nearly all work would be on halos.
+    """
+    tile, smallest = list(size), [max(SMALLEST, h) // 2 for h in halo]
+    while n_bytes(tile) > budget and any(n > least for n, least in zip(tile, smallest)):
+        axis = int(np.argmax([n / least for n, least in zip(tile, smallest)]))
+        tile[axis] = -(-tile[axis] // 2)
+    return tuple(tile)
+
+
+def tiles(size, tile):
+    """Return the boxes of all tiles, the last ones along an axis being smaller."""
+    starts = (range(0, n, step) for n, step in zip(size, tile))
+    return [tuple(slice(start, min(start + step, n)) for start, step, n in zip(place, tile, size))
+            for place in product(*starts)]
+
+
+def boxes_around(places, halo, n_bytes, budget):
+    """Return boxes that hold all places (n, axes), as pairs (rows of `places`, box).
+
+    They are halved as long as the parts and their halos are fewer pixels than the whole, or the
+    whole is beyond the budget.
+    """
+    return _boxes(places, np.arange(len(places)), np.array(halo), n_bytes, budget)[1]
+
+
+def _boxes(places, rows, halo, n_bytes, budget):
+    """Return the cost, in pixels, and the boxes of some rows of `places`."""
+    first, last = places[rows].min(axis=0), places[rows].max(axis=0) + 1
+    extent = last - first
+    cost = float(np.prod(extent + 2.0 * halo))
+    fits = n_bytes(extent.tolist()) <= budget
+    whole = [(rows, tuple(slice(int(a), int(b)) for a, b in zip(first, last)))]
+    axis = int(np.argmax(extent / (1 + halo)))
+    # Where most pixels are wanted, or less than a halo is left, halves only have more halo.
+    least = max(SMALLEST, halo[axis])
+    is_dense = 2 * len(rows) >= np.prod(extent, dtype=float)
+    if extent[axis] <= least // 2 or (fits and (is_dense or extent[axis] <= least)):
+        return cost, whole
+    below = places[rows, axis] < first[axis] + extent[axis] // 2
+    parts = [_boxes(places, rows[side], halo, n_bytes, budget) for side in (below, ~below)]
+    if fits and sum(part[0] for part in parts) >= cost:
+        return cost, whole
+    return sum(part[0] for part in parts), parts[0][1] + parts[1][1]
