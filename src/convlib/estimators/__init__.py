@@ -16,14 +16,14 @@ _images         X as images, the shape rules
 _layer          convolution, activation and pooling, block by block
 _deform         the deformable convolution of a layer
 _transpose      the transposed one
-_pixel_images   images whose pixels are samples, and their tiles
-_pixel_maps     a table: name -> maps of one scale, and how far they see
 graph_conv_classifier   GraphConvClassifier, networks of graph convolutions
 _graph_nodes    the graph of fitted rows and new ones beside them
 _graph_layers   layers on graphs, forward and backward
 _graph_network  several of them
 _training       losses, optimisers and the loop; knows neither graphs nor images
 _progress       scikit-learn's callbacks, where it has them
+_pixel_images   images whose pixels are samples, and their tiles
+_pixel_maps     a table: name -> maps of one scale, and how far they see
 """
 
 from convlib.estimators.conv_features import ConvFeatures
