@@ -79,8 +79,9 @@ def filter_image(
 ):
     """Return the checked `FilterImage` of a call.
 
-    Filters that keep integers get `values` in the image's own dtype, all others in float32 or
-    float64. Results of several parts (`n_parts`) have an axis of them in front.
+    Filters that keep integers get `values` in the image's own dtype. All others get bytes, which
+    become numbers where they are needed, or float32 or float64. Results of several parts
+    (`n_parts`) have an axis of them in front.
     """
     array = check.numeric_array("image", image)
     if array.ndim == 0:
@@ -89,9 +90,10 @@ def filter_image(
     integers = keeps_integers and array.dtype.kind in "iu"
     dtype = filter_dtype(array.dtype, dtype, integers)
     padding_mode = check.choice("padding_mode", padding_mode, check.PADDING_MODES)
-    if not integers:
-        array = array.astype(check.result_dtype(dtype), copy=False)
-    constant = padding_constant(constant_values, array.dtype)
+    number = array.dtype if integers else check.result_dtype(dtype)
+    if array.dtype != np.uint8:
+        array = array.astype(number, copy=False)
+    constant = padding_constant(constant_values, number)
     n_threads = check.threads(n_threads)
     if out is not None:
         shape = array.shape if n_parts is None else (n_parts, *array.shape)
