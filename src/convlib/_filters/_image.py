@@ -62,8 +62,9 @@ class FilterImage(NamedTuple):
         """
         front = () if n_parts is None else (n_parts,)
         moved = result.reshape(front + tuple(self.shape[axis] for axis in self.order))
-        back = np.argsort(self.order) + len(front)
-        moved = moved.transpose(*range(len(front)), *back)
+        if self.order != tuple(range(len(self.order))):
+            back = np.argsort(self.order) + len(front)
+            moved = moved.transpose(*range(len(front)), *back)
         if moved.dtype != self.dtype:
             moved = to_dtype(moved, self.dtype)
         if self.out is None:
@@ -158,6 +159,8 @@ def filter_dtype(given, wanted, integers):
 
 def padding_constant(value, dtype):
     """Return the number that the padding holds, one that `dtype` can hold."""
+    if type(value) is int and value == 0:
+        return 0
     allowed = f"a number that {dtype} can hold"
     if dtype.kind in "iu":
         number = check.as_int(value)
