@@ -62,8 +62,9 @@ class FilterImage(NamedTuple):
         """
         front = () if n_parts is None else (n_parts,)
         moved = result.reshape(front + tuple(self.shape[axis] for axis in self.order))
-        back = np.argsort(self.order) + len(front)
-        moved = moved.transpose(*range(len(front)), *back)
+        if self.order != tuple(range(len(self.order))):
+            back = np.argsort(self.order) + len(front)
+            moved = moved.transpose(*range(len(front)), *back)
         if moved.dtype != self.dtype:
             moved = to_dtype(moved, self.dtype)
         if self.out is None:
@@ -79,8 +80,9 @@ def filter_image(
 ):
     """Return the checked `FilterImage` of a call.
 
-    Filters that keep integers get `values` in the image's own dtype, all others in float32 or
-    float64. Results of several parts (`n_parts`) have an axis of them in front.
+    Filters that keep integers get `values` in the image's own dtype. All others get bytes, which
+    become numbers where they are needed, or float32 or float64. Results of several parts
+    (`n_parts`) have an axis of them in front.
     """
     array = check.numeric_array("image", image)
     if array.ndim == 0:
@@ -89,9 +91,10 @@ def filter_image(
     integers = keeps_integers and array.dtype.kind in "iu"
     dtype = filter_dtype(array.dtype, dtype, integers)
     padding_mode = check.choice("padding_mode", padding_mode, check.PADDING_MODES)
-    if not integers:
-        array = array.astype(check.result_dtype(dtype), copy=False)
-    constant = padding_constant(constant_values, array.dtype)
+    number = array.dtype if integers else check.result_dtype(dtype)
+    if array.dtype != np.uint8:
+        array = array.astype(number, copy=False)
+    constant = padding_constant(constant_values, number)
     n_threads = check.threads(n_threads)
     if out is not None:
         shape = array.shape if n_parts is None else (n_parts, *array.shape)
@@ -156,6 +159,8 @@ def filter_dtype(given, wanted, integers):
 
 def padding_constant(value, dtype):
     """Return the number that the padding holds, one that `dtype` can hold."""
+    if type(value) is int and value == 0:
+        return 0
     allowed = f"a number that {dtype} can hold"
     if dtype.kind in "iu":
         number = check.as_int(value)

@@ -452,7 +452,7 @@ def _network_plan(lengths, dtype, tables, rank, kind, form):
                      np.intp)
     address = np.dtype(np.intp).itemsize
     scratch = scratch_bytes(
-        line_bytes, line_bytes, (1 + n_levels) * n_lines * address, 3 * n_addresses * address,
+        line_bytes, 2 * line_bytes, (1 + n_levels) * n_lines * address, 3 * n_addresses * address,
         n_lines, network_bytes, own_lines * line_bytes, n_levels * n_lines * line_bytes,
         n_lines * line_bytes)
     n_vectors = prod(lengths) * channels / lanes

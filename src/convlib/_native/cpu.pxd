@@ -60,7 +60,8 @@ cdef extern from "microkernels.h":
             bint smallest, intp_t n_rows, const char** rows, intp_t n, char* out,
         ) noexcept nogil
         void (*median_3)(
-            const char** rows, intp_t step, intp_t n, char* room, intp_t line_bytes, char* out,
+            intp_t n_out, const char** rows, intp_t step, intp_t n, char* room, intp_t line_bytes,
+            char** out,
         ) noexcept nogil
         void (*median_5)(
             const char** rows, intp_t step, intp_t n, char* room, intp_t line_bytes, char* out,

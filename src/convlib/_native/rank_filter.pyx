@@ -103,7 +103,7 @@ cdef room_t cut_room(const sizes_t* sizes, char* scratch) noexcept nogil:
     """Cut the scratch; as `scratch_of` in `convlib._filters.rank` counts it."""
     cdef room_t room
     room.constant_line = cut(&scratch, sizes.line_bytes)
-    room.target = cut(&scratch, sizes.line_bytes)
+    room.target = cut(&scratch, 2 * sizes.line_bytes)
     room.lines = <const char**> cut(
         &scratch, (1 + sizes.n_levels) * sizes.n_lines * sizeof(intp_t))
     room.addresses = <const char**> cut(&scratch, 3 * sizes.n_addresses * sizeof(intp_t))
@@ -133,6 +133,9 @@ cdef void filter_block(
         bint has_nan = fill_lines(
             pixels, &block, images, planes, form, <const char*> &constant[0], sizes.line_bytes,
             room.constant_line, room.band, room.lines, kind <= MEDIAN_5, room.has_nan)
+        bint is_put = is_short or form[STREAM]
+        # Two rows of outputs are found together where they share two rows of the image.
+        bint in_pairs = kind == MEDIAN_3 and rows[2, 0] == 0
         intp_t i
         char* row
         char* target
@@ -142,7 +145,7 @@ cdef void filter_block(
     for i in range(block.n_y):
         row = <char*> &out[block.image, block.plane, block.y + i,
                            block.x * step * pixels.bytes]
-        target = room.target if is_short or form[STREAM] else row
+        target = room.target + (i & 1) * sizes.line_bytes if is_put else row
         # Short rows are computed as one vector; what lies beyond them is not used.
         n = max(block.n_values, pixels.lanes)
         if kind == LARGEST_OF_BOX or kind == SMALLEST_OF_BOX:
@@ -154,7 +157,10 @@ cdef void filter_block(
         else:
             find_rows(&block, rows, i, room.lines, room.addresses)
             if kind == MEDIAN_3:
-                pixels.median_3(room.addresses, step, n, room.own_lines, sizes.line_bytes, target)
+                if not in_pairs or i & 1 == 0:
+                    medians_of_3(pixels, &block, 2 if in_pairs and i + 1 < block.n_y else 1, i,
+                                 step, n, sizes, room, target,
+                                 sizes.line_bytes if is_put else out.shape[3])
             elif kind == MEDIAN_5:
                 pixels.median_5(room.addresses, step, n, room.own_lines, sizes.line_bytes, target)
             else:
@@ -167,6 +173,19 @@ cdef void filter_block(
             put_row(mk, target, block.n_values * pixels.bytes, form[STREAM], row)
     if form[STREAM]:
         stream_fence()
+
+
+cdef inline void medians_of_3(
+    const rank_kernels* pixels, const block_t* block, intp_t n_rows, intp_t i, intp_t step,
+    intp_t n, const sizes_t* sizes, room_t* room, char* target, intp_t target_step,
+) noexcept nogil:
+    """Write one or two output rows from i on; the rows under the first are in the addresses."""
+    cdef char* targets[2]
+    targets[0] = target
+    targets[1] = target + target_step
+    if n_rows == 2:
+        room.addresses[3] = room.lines[i + 3]
+    pixels.median_3(n_rows, room.addresses, step, n, room.own_lines, sizes.line_bytes, targets)
 
 
 cdef inline void put_row(

@@ -187,6 +187,7 @@ typedef void NAME(plane_strip)(const plane_taps *taps, ptrdiff_t height, ptrdiff
 STRIPS(shared_1_3, SHARED_1, 1, 3)
 STRIPS(shared_1_5, SHARED_1, 1, 5)
 STRIPS(shared_1, SHARED_1, 1, 0)
+STRIPS(shared_2_3, SHARED_2, 2, 3)
 STRIPS(shared_2, SHARED_2, 2, 0)
 STRIPS(shared_3, SHARED_3, 3, 0)
 STRIPS(shared_4, SHARED_4, 4, 0)
@@ -371,7 +372,13 @@ static void NAME(planes)(const plane_taps *taps, ptrdiff_t n_out, ptrdiff_t heig
             RUN(shared_1, SHARED_1);
         RUN(single_1, SINGLE_1);
         break;
-        CASE(2)
+    case 2:
+        if (is_shared && taps->n_columns == 3)
+            RUN(shared_2_3, SHARED_2);
+        else if (is_shared)
+            RUN(shared_2, SHARED_2);
+        RUN(single_2, SINGLE_2);
+        break;
         CASE(3)
         CASE(4)
 #if PLANES_OUT > 4

@@ -124,8 +124,9 @@ INLINE VEC NAME(median_of)(VEC a, VEC b, VEC c)
     return NAME(larger)(NAME(smaller)(a, b), NAME(smaller)(NAME(larger)(a, b), c));
 }
 
-static void NAME(median_3)(const char *const *rows, ptrdiff_t step, ptrdiff_t n, char *room,
-                           ptrdiff_t line_bytes, char *out)
+/* Columns are sorted once, into lines. */
+INLINE void NAME(median_3_of_lines)(const char *const *rows, ptrdiff_t step, ptrdiff_t n,
+                                    char *room, ptrdiff_t line_bytes, char *out)
 {
     PIXEL *lows = (PIXEL *)room;
     PIXEL *middles = (PIXEL *)(room + line_bytes);
@@ -153,6 +154,47 @@ static void NAME(median_3)(const char *const *rows, ptrdiff_t step, ptrdiff_t n,
                                  NAME(load)(highs + k));
         NAME(store)((PIXEL *)out + i, NAME(median_of)(low, middle, high));
     }
+}
+
+/* Columns are sorted where they are needed: there are few vectors of small pixels, and sorting is
+ * cheaper than lines of which most loads take two lines of the cache. Two rows share the two rows
+ * between them. */
+INLINE void NAME(median_3_of_pair)(const char *const *rows, ptrdiff_t step, ptrdiff_t n,
+                                   char *const *out)
+{
+    FOR_VECTORS(i, n) {
+        VEC low[2][3], middle[2][3], high[2][3];
+        UNROLL
+        for (int k = 0; k < 3; k++) {
+            VEC b = NAME(load)((const PIXEL *)rows[1] + i + k * step);
+            VEC c = NAME(load)((const PIXEL *)rows[2] + i + k * step);
+            EXCHANGE(b, c);
+            UNROLL
+            for (int r = 0; r < 2; r++) {
+                const VEC a = NAME(load)((const PIXEL *)rows[3 * r] + i + k * step);
+                const VEC above = NAME(larger)(a, b);
+                low[r][k] = NAME(smaller)(a, b);
+                middle[r][k] = NAME(smaller)(above, c);
+                high[r][k] = NAME(larger)(above, c);
+            }
+        }
+        UNROLL
+        for (int r = 0; r < 2; r++)
+            NAME(store)((PIXEL *)out[r] + i, NAME(median_of)(
+                NAME(larger)(NAME(larger)(low[r][0], low[r][1]), low[r][2]),
+                NAME(median_of)(middle[r][0], middle[r][1], middle[r][2]),
+                NAME(smaller)(NAME(smaller)(high[r][0], high[r][1]), high[r][2])));
+    }
+}
+
+static void NAME(median_3)(ptrdiff_t n_out, const char *const *rows, ptrdiff_t step, ptrdiff_t n,
+                           char *room, ptrdiff_t line_bytes, char *const *out)
+{
+    if (n_out == 2 && sizeof(PIXEL) <= 2)
+        NAME(median_3_of_pair)(rows, step, n, out);
+    else
+        for (ptrdiff_t r = 0; r < n_out; r++)
+            NAME(median_3_of_lines)(rows + r, step, n, room, line_bytes, out[r]);
 }
 
 /* Batcher's merge of two sorted columns of five, v[0] .. v[4] and v[5] .. v[9]: even places, odd

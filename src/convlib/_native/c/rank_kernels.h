@@ -42,10 +42,13 @@ typedef struct {
     void (*extreme)(int smallest, ptrdiff_t n_rows, const char *const *rows, ptrdiff_t n,
                     char *out);
 
-    /* out[i] = the median of rows[j][i + k * step] for j, k below 3, or 5. Room is for lines of
-     * line_bytes, which hold n + 2 * step pixels, or n + 4 * step, in whole vectors: 3 or 15. */
-    void (*median_3)(const char *const *rows, ptrdiff_t step, ptrdiff_t n, char *room,
-                     ptrdiff_t line_bytes, char *out);
+    /* out[r][i] = the median of rows[r + j][i + k * step] for j, k below 3, in one row or two. Room
+     * is for 3 lines of line_bytes, which hold n + 2 * step pixels in whole vectors. */
+    void (*median_3)(ptrdiff_t n_out, const char *const *rows, ptrdiff_t step, ptrdiff_t n,
+                     char *room, ptrdiff_t line_bytes, char *const *out);
+
+    /* out[i] = the median of rows[j][i + k * step] for j, k below 5. Room is for 15 lines, which
+     * hold n + 4 * step pixels. */
     void (*median_5)(const char *const *rows, ptrdiff_t step, ptrdiff_t n, char *room,
                      ptrdiff_t line_bytes, char *out);
 
