@@ -2,8 +2,10 @@
 
     python benchmarks/bench_grad.py [--threads N]
 
-torch runs channels first and channels last, and the better of the two counts. Of a convolution it
-computes the gradient of the kernel alone. Without torch the table holds convlib's times alone.
+torch runs channels first and channels last, and the better of the two counts. Rows called "kernel"
+are the gradient of the kernel alone, those called "layer" that of images and kernel together, and
+of offsets and mask where there are some, against torchvision. Without torch the table holds
+convlib's times alone.
 """
 
 import argparse
@@ -20,6 +22,10 @@ try:
     import torch
 except ImportError:
     torch = None
+try:
+    from torchvision.ops import deform_conv2d
+except ImportError:
+    deform_conv2d = None
 
 
 class Convolution(NamedTuple):
@@ -70,6 +76,10 @@ CONVOLUTIONS = (
     Convolution("32 groups of 4", (4, 28, 28, 128), 3, 128, padding=1, groups=32),
     Convolution("depthwise 64", (4, 56, 56, 64), 3, 64, padding=1, groups=64),
 )
+WHOLE_LAYERS = tuple(layer for layer in CONVOLUTIONS if layer.name in {
+    "64-64 3x3 56", "256-256 3x3 14", "64-256 1x1 56", "512-512 1x1 14", "32 groups of 4",
+    "depthwise 64"})
+DEFORMABLE = Convolution("deformable 64-64 3x3 28", (1, 28, 28, 64), 3, 64, padding=1)
 POOLINGS = (
     Pooling("64ch 2x2s2", (4, 112, 112, 64), 2, 2),
     Pooling("64ch 3x3s2", (4, 112, 112, 64), 3, 2, 1),
@@ -106,6 +116,58 @@ def conv_functions(layer, n_threads):
     for i, (x, y) in enumerate(zip(memory_orders(images), memory_orders(grads))):
         functions[i] = lambda x=x, y=y: torch.ops.aten.convolution_backward(
             y, x, weights, None, *both, False, [0, 0], layer.groups, [False, True, False])
+    return functions
+
+
+def layer_functions(layer, n_threads):
+    """Return convlib's function and torch's for the gradients of images and kernel."""
+    images, settings = sample(layer.shape), layer.settings
+    kernel = sample((layer.size, layer.size, layer.shape[-1] // layer.groups, layer.out_channels))
+    grads = sample(cl.conv(images, kernel, **settings).shape, 1)
+
+    def own():
+        grad.conv_images(grads, kernel, layer.shape[1:3], n_threads=n_threads, **settings)
+        grad.conv_kernel(grads, images, layer.size, n_threads=n_threads, **settings)
+
+    functions = {"own": own}
+    if torch is None:
+        return functions
+    weights = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    for i, (x, y) in enumerate(zip(memory_orders(images), memory_orders(grads))):
+        x.requires_grad_()
+        out = torch.nn.functional.conv2d(x, weights, **settings)
+        functions[i] = lambda out=out, x=x, y=y: torch.autograd.grad(
+            out, (x, weights), y, retain_graph=True)
+    return functions
+
+
+def deform_functions(layer, n_threads):
+    """Return convlib's function and torchvision's for all gradients of a deformable layer."""
+    images = sample(layer.shape)
+    window = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
+    kernel = sample((layer.size, layer.size, layer.shape[-1], layer.out_channels))
+    outputs = cl.shapes.output_size(layer.shape[1:3], layer.size, **window)
+    n_taps = layer.size**2
+    offsets = sample((layer.shape[0], *outputs, 2 * n_taps), 2)
+    mask = np.abs(sample((layer.shape[0], *outputs, n_taps), 3))
+    grads = sample((layer.shape[0], *outputs, layer.out_channels), 1)
+    settings = {**window, "mask": mask, "n_threads": n_threads}
+
+    def own():
+        grad.deform_conv_images(grads, layer.shape[1:3], kernel, offsets, **settings)
+        grad.deform_conv_kernel(grads, images, layer.size, offsets, **settings)
+        grad.deform_conv_offsets(grads, images, kernel, offsets, return_mask=True, **settings)
+
+    functions = {"own": own}
+    if deform_conv2d is None:
+        return functions
+    weights = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    x, places, masks, y = (memory_orders(array)[0] for array in (images, offsets, mask, grads))
+    inputs = [x, places, masks, weights]
+    for tensor in inputs:
+        tensor.requires_grad_()
+    out = deform_conv2d(x, places, weights, mask=masks, **window)
+    functions[0] = lambda: torch.autograd.grad(out, inputs, y, retain_graph=True)
     return functions
 
 
@@ -161,6 +223,9 @@ def cases(n_threads):
     """Yield the name of each case with its functions."""
     for layer in CONVOLUTIONS:
         yield f"kernel {layer.name}", conv_functions(layer, n_threads)
+    for layer in WHOLE_LAYERS:
+        yield f"layer {layer.name}", layer_functions(layer, n_threads)
+    yield f"layer {DEFORMABLE.name}", deform_functions(DEFORMABLE, n_threads)
     for pooling in POOLINGS:
         yield f"max {pooling.name}", max_pool_functions(pooling, n_threads)
         yield f"mean {pooling.name}", average_pool_functions(pooling, n_threads)
@@ -180,7 +245,7 @@ def main():
         times = compare(functions)
         own = times.pop("own")
         ratio = min(times.values()) / own if times else np.nan
-        print(f"{name:24s}{1e3 * own:9.3f} {ratio:6.2f}", flush=True)
+        print(f"{name:30s}{1e3 * own:9.3f} {ratio:6.2f}", flush=True)
 
 
 if __name__ == "__main__":

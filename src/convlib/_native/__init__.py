@@ -34,7 +34,8 @@ pool_indices    maxima with their places, and the way back
 pool_grad       gradients of pooling
 activation_grad gradients through activations
 global_pool     statistics of whole images, in as many calls as one likes
-upsample        weighted sums along each axis, and their adjoint
+upsample        weighted sums along each axis
+upsample_grad   their adjoint
 graph           sums, extremes and attention over the neighbours of nodes
 graph_grad      gradients of extremes and attention
 neighbours.pxd  what the kernels know of a graph, for these two

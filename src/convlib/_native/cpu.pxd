@@ -244,6 +244,14 @@ cdef extern from "microkernels.h":
             intp_t n, intp_t length, const float64_t* lines, intp_t step, float64_t* out,
             intp_t out_step,
         ) noexcept nogil
+        void (*lane_sums_f32)(
+            intp_t n_taps, intp_t n, intp_t n_lanes, const float32_t* x, intp_t x_step,
+            intp_t tap_step, const float32_t* y, intp_t y_step, float32_t* out, intp_t out_step,
+        ) noexcept nogil
+        void (*lane_sums_f64)(
+            intp_t n_taps, intp_t n, intp_t n_lanes, const float64_t* x, intp_t x_step,
+            intp_t tap_step, const float64_t* y, intp_t y_step, float64_t* out, intp_t out_step,
+        ) noexcept nogil
         void (*mix_rows_f32)(
             intp_t n_rows, const float32_t** rows, const float32_t* weights, intp_t n,
             float32_t* out,

@@ -19,7 +19,7 @@ __all__ = ["depthwise_conv_bias", "depthwise_conv_images", "depthwise_conv_kerne
 KERNEL_GRADIENT = by_dtype(depthwise_kernel.kernel_gradient)
 MOST_PARTS = 64        # into which a sum over pixels is cut, by its shape alone
 PART_MACS = 2e5        # products in a part, at least
-MAC_SECONDS = 2e-10
+MAC_SECONDS = 5e-11
 
 
 def depthwise_conv_images(

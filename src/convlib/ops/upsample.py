@@ -1,7 +1,6 @@
 """Up-sampling by whole factors: nearest neighbours, linear and cubic interpolation."""
 
 from functools import lru_cache
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -14,16 +13,14 @@ from convlib._threads import thread_count
 
 __all__ = ["upsample"]
 
-ENLARGE, RESAMPLE = by_dtype(native.enlarge), by_dtype(native.resample)
+ENLARGE = by_dtype(native.enlarge)
 KINDS = ("nearest", "bilinear", "bicubic")
 TASK_BYTES = 256 * 1024   # of outputs
 PART_BYTES = 64 * 1024    # of a row of outputs
-ADJOINT_BYTES = 64 * 1024  # of outputs of a task of the adjoint
 LINES_BYTES = 16 * 1024   # the same, where lines are merged
 MOST_LINES = 16           # that are merged
 MOST_TAPS = 4             # along an axis
 WRITTEN_BYTES = 4e9       # bytes a second of one thread
-SHARPNESS = -0.75         # of cubic interpolation, as torch and OpenCV have it
 
 
 def upsample(images, factor, kind="nearest", *, n_threads=None, out=None):
@@ -148,57 +145,3 @@ def form_of(line_shape, factor, kind, dtype, width):
         KINDS.index(kind), *factor, max(1, TASK_BYTES // (row * itemsize)), pixels, phases, merges,
         reach, (pixels + 2 * reach) * channels + 2 * width, row)
     return form, np.array(form, np.intp), [form.scratch(itemsize, flag) for flag in (False, True)]
-
-
-def resample(images, out, taps, n_threads):
-    """Write weighted sums to `out`; for each axis `taps` has starts, indices and weights."""
-    dtype = images.dtype.name
-    channels = images.shape[-1]
-    rows = [np.ascontiguousarray(images).reshape(flat_rows(images.shape)),
-            out.reshape(flat_rows(out.shape))]
-    tables = [array.astype(dtype) if array.dtype.kind == "f" else array
-              for axis in three(taps, adjoint_taps(1, 1, "nearest")) for array in axis]
-    n_rows = max(1, ADJOINT_BYTES // (rows[1].shape[3] * out.itemsize))
-    n_values = out.size + images.size
-    n_threads = thread_count(n_threads, CALL_SECONDS + n_values * out.itemsize / WRITTEN_BYTES)
-    n_threads = min(n_threads, -(-prod(rows[1].shape[:3]) // n_rows))
-    lines = np.empty((n_threads, rows[0].shape[3]), dtype)
-    RESAMPLE[dtype](*rows, *tables, channels, n_rows, lines)
-
-
-def flat_rows(shape):
-    """Return a shape of images, planes, rows and values for images of 1 to 3 axes."""
-    n_images, *size, channels = shape
-    depth, height, width = three(tuple(size), 1)
-    return n_images, depth, height, width * channels
-
-
-def cubic(distance):
-    """Return Keys' kernel at some distances below 2."""
-    near = ((SHARPNESS + 2) * distance - (SHARPNESS + 3)) * distance**2 + 1
-    far = SHARPNESS * (((distance - 5) * distance + 8) * distance - 4)
-    return np.where(distance <= 1, near, far)
-
-
-@lru_cache(maxsize=256)
-def adjoint_taps(size, factor, kind):
-    """Return starts, outputs and weights: for each pixel the outputs that see it, in order."""
-    outputs = np.arange(size * factor)
-    place = (outputs % factor + 0.5) / factor - 0.5
-    near = np.floor(place).astype(np.intp)[:, np.newaxis]
-    if kind == "nearest" or factor == 1:
-        indices, weights = np.zeros((len(outputs), 1), np.intp), np.ones((len(outputs), 1))
-    elif kind == "bilinear":
-        indices = near + np.arange(2)
-        weights = 1 - np.abs(place[:, np.newaxis] - indices)
-    else:
-        indices = near + np.arange(-1, 3)
-        weights = cubic(np.abs(place[:, np.newaxis] - indices))
-    indices = np.clip(indices + outputs[:, np.newaxis] // factor, 0, size - 1)
-    # Pixels of the border stand for those beyond it, and an output may see one of them repeatedly.
-    places = (indices * len(outputs) + outputs[:, np.newaxis])[weights != 0]
-    places, where = np.unique(places, return_inverse=True)
-    weights = np.bincount(where.ravel(), weights[weights != 0])
-    pixels, seen = np.divmod(places, len(outputs))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(pixels, minlength=size))])
-    return starts.astype(np.intp), seen.astype(np.intp), weights

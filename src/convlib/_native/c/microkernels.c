@@ -14,6 +14,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "planes.h"
 #include "interleave.h"
 #include "resample.h"
+#include "lane_sums.h"
 #include "stencil.h"
 #include "stencil_fma.h"
 #include "winograd.h"
@@ -36,6 +37,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "planes.h"
 #include "interleave.h"
 #include "resample.h"
+#include "lane_sums.h"
 #include "stencil.h"
 #include "stencil_fma.h"
 #include "winograd.h"
@@ -109,6 +111,8 @@ const microkernels TABLE(TIER) = {
     .interleave_f64 = interleave_f64,
     .turn_f32 = turn_f32,
     .turn_f64 = turn_f64,
+    .lane_sums_f32 = lane_sums_f32,
+    .lane_sums_f64 = lane_sums_f64,
     .mix_rows_f32 = mix_rows_f32,
     .mix_rows_f64 = mix_rows_f64,
     .mix_pixels_f32 = mix_pixels_f32,

@@ -250,6 +250,15 @@ typedef struct {
     void (*turn_f64)(ptrdiff_t n, ptrdiff_t length, const double *lines, ptrdiff_t step,
                      double *out, ptrdiff_t out_step);
 
+    /* lane_sums.h: out[k * out_step + c] += the sum over i of y[i * y_step + c] times
+     * x[i * x_step + k * tap_step + c], for n_taps taps k, n pixels i, and at least LANES lanes. */
+    void (*lane_sums_f32)(ptrdiff_t n_taps, ptrdiff_t n, ptrdiff_t n_lanes, const float *x,
+                          ptrdiff_t x_step, ptrdiff_t tap_step, const float *y,
+                          ptrdiff_t y_step, float *out, ptrdiff_t out_step);
+    void (*lane_sums_f64)(ptrdiff_t n_taps, ptrdiff_t n, ptrdiff_t n_lanes, const double *x,
+                          ptrdiff_t x_step, ptrdiff_t tap_step, const double *y,
+                          ptrdiff_t y_step, double *out, ptrdiff_t out_step);
+
     /* resample.h: out[i] = the sum over rows k of weights[k] * rows[k][i], for n values. */
     void (*mix_rows_f32)(ptrdiff_t n_rows, const float *const *rows, const float *weights,
                          ptrdiff_t n, float *out);
