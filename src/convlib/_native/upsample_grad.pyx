@@ -15,7 +15,6 @@ from libc.string cimport memcpy
 from .band cimport n_blocks
 from .cpu cimport kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
-from .product cimport n_lanes
 from .scratch cimport aligned, cut
 from .types cimport float32_t, intp_t, real
 
@@ -219,7 +218,7 @@ cdef inline void split(
     cdef:
         intp_t cell = low // factor    # where lines begin
         intp_t values = PIECE // <intp_t> sizeof(real)
-        intp_t phase, first, i, n, c
+        intp_t phase, first, i, n, c, _
         const real* pixel
         real* to
 
@@ -235,7 +234,7 @@ cdef inline void split(
             for i in range(n):
                 to[i] = pixel[i * factor]
             continue
-        for i in range(n):
+        for _ in range(n):
             c = 0
             while c < channels:
                 memcpy(to + c, pixel + c, PIECE)
