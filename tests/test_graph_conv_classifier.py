@@ -26,9 +26,8 @@ CONVS = tuple(CONVOLUTIONS)
 
 
 @parametrize_with_checks([
-    cl.GraphConvClassifier(graph="knn"),
-    *(cl.GraphConvClassifier(conv, graph=graph, **QUICK)
-      for conv, graph in (("gcn", "radius"), ("sage", "knn"), ("gat", "knn"), ("appnp", "knn"))),
+    cl.GraphConvClassifier("sage", graph="radius", **QUICK),
+    cl.GraphConvClassifier("gat", graph="knn", **QUICK),
     cl.GraphConvClassifier(graph="knn", solver="sgd", early_stopping=True,
                            validation_fraction=0.5, **QUICK),
 ])

@@ -269,10 +269,8 @@ def test_a_missing_adjacency_says_so():
 
 @parametrize_with_checks([
     cl.GraphConvTransform(graph="knn", n_neighbors=3),
-    cl.GraphConvTransform("sage", graph="knn"),
     cl.GraphConvTransform("appnp", graph="radius", radius=2.0),
     cl.GraphConvTransform("gcn", graph="knn", weights="random", activation="relu"),
-    cl.GraphConvTransform("cheb", graph="knn", weights="random", n_components=3),
 ])
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
