@@ -262,7 +262,7 @@ cdef inline void run_stages(
         pixels.network(
             n_slots, inputs, stages[stage + 1, FIRST_EXCHANGE] - stages[stage, FIRST_EXCHANGE],
             <const exchange*> &exchanges[stages[stage, FIRST_EXCHANGE], 0], n_chosen,
-            &chosen[stages[stage, FIRST_CHOSEN]], <const char**> outputs,
+            &chosen[stages[stage, FIRST_CHOSEN]], outputs,
             n + stages[stage, REACH] * step, room.network)
 
 
