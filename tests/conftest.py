@@ -34,3 +34,10 @@ def tier(request):
     assert cpu.tier() == request.param
     yield request.param
     cpu.set_tier(before)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that run on every tier by themselves."""
+    for item in items:
+        if "tier" in item.fixturenames:
+            item.add_marker("every_tier")
