@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from .border cimport border_index
 from .cpu cimport BYTES_BLOCK, kernels, microkernels
-from .filter_rows cimport fill_values, image_t, strip_of, strip_t
+from .filter_rows cimport fill_values, image_of, image_t, strip_of, strip_t
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .scratch cimport aligned, cut
 from .types cimport intp_t
@@ -57,16 +57,10 @@ def apply(
             * ((out.shape[2] + strip - 1) // strip)
         intp_t task
         form_t form
-        image_t image
+        image_t image = image_of(&images[0, 0, 0], True, out.shape[1], out.shape[2], channels,
+                                 padding_mode, constant)
         uint64_t mode = 0
 
-    image.is_bytes = True
-    image.values = &images[0, 0, 0]
-    image.height = out.shape[1]
-    image.width = out.shape[2] // channels
-    image.channels = channels
-    image.padding_mode = padding_mode
-    image.constant = constant
     form.n_rows = columns.shape[0]
     form.n_columns = along.shape[0]
     form.above = above

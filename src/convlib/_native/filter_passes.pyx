@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t
 
 from .band cimport n_blocks
 from .cpu cimport kernels, microkernels, plane_output, plane_taps
-from .filter_rows cimport fill_rows, image_t, lies_inside, strip_of, strip_t
+from .filter_rows cimport fill_rows, image_of, image_t, lies_inside, strip_of, strip_t
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .planes cimport planes
 from .scratch cimport aligned, cut
@@ -66,17 +66,12 @@ def apply(
         intp_t zero = 0
         intp_t task
         form_t form
-        image_t image
+        bint is_bytes = images_u8.shape[0] > 0
+        image_t image = image_of(
+            <const void*> &images_u8[0, 0, 0] if is_bytes else <const void*> &images[0, 0, 0],
+            is_bytes, out.shape[1], out.shape[2], channels, padding_mode, constant)
         uint64_t mode = 0
 
-    image.is_bytes = images_u8.shape[0] > 0
-    image.values = <const void*> &images_u8[0, 0, 0] if image.is_bytes \
-        else <const void*> &images[0, 0, 0]
-    image.height = out.shape[1]
-    image.width = out.shape[2] // channels
-    image.channels = channels
-    image.padding_mode = padding_mode
-    image.constant = constant
     form.height.planes = form.height.columns = &zero
     form.height.n_planes = form.height.n_columns = 1
     form.height.n_rows = n_rows

@@ -33,6 +33,22 @@ cdef struct strip_t:
     intp_t n
 
 
+cdef inline image_t image_of(
+    const void* values, bint is_bytes, intp_t height, intp_t length, intp_t channels,
+    int padding_mode, double constant,
+) noexcept nogil:
+    """Return the first image of a stack, whose rows are `length` values."""
+    cdef image_t image
+    image.values = values
+    image.is_bytes = is_bytes
+    image.height = height
+    image.width = length // channels
+    image.channels = channels
+    image.padding_mode = padding_mode
+    image.constant = constant
+    return image
+
+
 cdef inline strip_t strip_of(
     intp_t task, intp_t height, intp_t length, intp_t rows, intp_t strip,
 ) noexcept nogil:

@@ -1,4 +1,4 @@
-# Reductions over neighbours in flat streams of values: what pooling ends in.
+# Reductions over neighbours in flat streams of values: what pooling and up-sampling end in.
 from libc.stdint cimport int64_t
 
 from .cpu cimport microkernels, stencil
@@ -101,6 +101,16 @@ cdef inline void stencil_fma(
         mk.stencil_fma_f32(form, n_pixels, rows, column, weights, out, out_step)
     else:
         mk.stencil_fma_f64(form, n_pixels, rows, column, weights, out, out_step)
+
+
+cdef inline void mix_rows(
+    const microkernels* mk, intp_t n_rows, const real** rows, const real* weights, intp_t n,
+    real* out,
+) noexcept nogil:
+    if real is float32_t:
+        mk.mix_rows_f32(n_rows, rows, weights, n, out)
+    else:
+        mk.mix_rows_f64(n_rows, rows, weights, n, out)
 
 
 cdef inline void stream_rows(

@@ -18,7 +18,7 @@ from .cpu cimport kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .product cimport STREAM_ALIGNMENT, n_lanes, stream_fence
 from .scratch cimport aligned, cut
-from .stencil cimport stream_rows
+from .stencil cimport mix_rows, stream_rows
 from .types cimport float32_t, intp_t, real
 
 cdef enum:  # as `KINDS` of ops/upsample.py
@@ -318,16 +318,6 @@ cdef inline void merge(
         else:
             mix_rows(mk, n_taps[i], taps, weights + TAPS * i, n_values, lines + i * form.line)
     merge_pixels(mk, channels, part.n_phases, part.n_pixels, lines, form.line, out)
-
-
-cdef inline void mix_rows(
-    const microkernels* mk, intp_t n_rows, const real** rows, const real* weights, intp_t n,
-    real* out,
-) noexcept nogil:
-    if real is float32_t:
-        mk.mix_rows_f32(n_rows, rows, weights, n, out)
-    else:
-        mk.mix_rows_f64(n_rows, rows, weights, n, out)
 
 
 cdef inline void mix_pixels(

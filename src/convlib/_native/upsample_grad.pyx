@@ -16,7 +16,8 @@ from .band cimport n_blocks
 from .cpu cimport kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .scratch cimport aligned, cut
-from .types cimport float32_t, intp_t, real
+from .stencil cimport mix_rows
+from .types cimport intp_t, real
 
 # The lists of one axis: list i is starts[i] .. starts[i + 1] - 1.
 cdef struct lists_t:
@@ -241,13 +242,3 @@ cdef inline void split(
                 c += values
             to += channels
             pixel += factor * channels
-
-
-cdef inline void mix_rows(
-    const microkernels* mk, intp_t n_rows, const real** rows, const real* weights, intp_t n,
-    real* out,
-) noexcept nogil:
-    if real is float32_t:
-        mk.mix_rows_f32(n_rows, rows, weights, n, out)
-    else:
-        mk.mix_rows_f64(n_rows, rows, weights, n, out)
