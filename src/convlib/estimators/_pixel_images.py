@@ -11,6 +11,8 @@ from math import prod
 import numpy as np
 
 from convlib import _validation as check
+from convlib._filters._image import one_axis
+from convlib.estimators._images import refuse_dtype, refuse_masked
 
 SMALLEST = 32    # pixels along an axis of a box that is not halved to save work
 
@@ -19,23 +21,17 @@ class PixelImage:
     """One image, read where it is needed: an array, or what can be sliced like one."""
 
     def __init__(self, name, image, channel_axis):
-        if isinstance(image, np.ma.MaskedArray):
-            raise TypeError(f"{name} must be an array without a mask; got a masked array")
+        refuse_masked(name, image)
         if not all(hasattr(image, word) for word in ("shape", "dtype", "__getitem__")):
             raise TypeError(check.refusal(name, "an array of numbers", image))
-        if np.dtype(image.dtype).kind not in "fiub":
-            raise TypeError(f"{name} must hold bool, integers or real numbers; got {image.dtype}")
+        refuse_dtype(name, image)
         self.name, self._image, self.dtype = name, image, np.dtype(image.dtype)
         ndim = len(image.shape)
         self.channel_axis = None
         if channel_axis is not None:
-            number = check.as_int(channel_axis)
-            allowed = f"None or an axis of the images; {name} has {ndim}"
-            if number is None:
-                raise TypeError(check.refusal("channel_axis", allowed, channel_axis))
-            if not -ndim <= number < ndim:
-                raise ValueError(check.refusal("channel_axis", allowed, channel_axis))
-            self.channel_axis = number % ndim
+            self.channel_axis = one_axis(
+                "channel_axis", channel_axis, ndim,
+                f"None or an axis of the images; {name} has {ndim}")
         self.size = tuple(int(n) for axis, n in enumerate(image.shape) if axis != self.channel_axis)
         self.n_channels = 1 if channel_axis is None else int(image.shape[self.channel_axis])
         if not 1 <= len(self.size) <= 3 or prod(image.shape) == 0:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from convlib import _validation as check
 from convlib import filters
+from convlib._filters._image import one_axis
 from convlib.estimators import _images
 from convlib.estimators._settings import finite_factor, memory_bytes
 from convlib.estimators._transformer import place_names
@@ -329,10 +330,5 @@ def _filters_with(names):
 
 def _batch_axis(axis, rank):
     """Return the axis of a batch that is an axis of its images."""
-    number = check.as_int(axis)
-    allowed = f"None or an axis of the images, from {-rank} to {rank - 1}"
-    if number is None:
-        raise TypeError(check.refusal("axis", allowed, axis))
-    if not -rank <= number < rank:
-        raise ValueError(check.refusal("axis", allowed, axis))
-    return 1 + number % rank
+    return 1 + one_axis("axis", axis, rank,
+                        f"None or an axis of the images, from {-rank} to {rank - 1}")
