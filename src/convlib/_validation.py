@@ -273,6 +273,18 @@ def numeric_array(name, value):
     return array
 
 
+def matrix(name, value, n_rows, n_columns):
+    """Return an array of two axes of these sizes; a size that is a word may be any but zero."""
+    array = numeric_array(name, value)
+    wanted = n_rows, n_columns
+    if array.ndim != 2 or not all(
+            size > 0 if isinstance(want, str) else size == want
+            for size, want in zip(array.shape, wanted)):
+        raise ValueError(f"{name} must be an array of shape ({n_rows}, {n_columns}); got shape "
+                         f"{array.shape}")
+    return array
+
+
 def is_plain(value):
     """Return whether `value` is what most users pass: floats of this machine, one by one."""
     if type(value) is not np.ndarray or value.dtype not in FLOATS:

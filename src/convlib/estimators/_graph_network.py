@@ -4,13 +4,14 @@ import numpy as np
 
 from convlib.estimators._graph_layers import GAT, GCN, SAGE, Linear, Propagation
 from convlib.estimators._training import softmax_cross_entropy
+from convlib.graph._propagation import CONVOLUTIONS as PROPAGATIONS
 
 # How each takes the adjacency: normalization, self loops and whether weights count.
 CONVOLUTIONS = {
-    "gcn": ("symmetric", "fill", True),
-    "sage": ("row", "keep", False),
+    "gcn": PROPAGATIONS["gcn"].handling,
+    "sage": PROPAGATIONS["sage"].handling,
     "gat": ("none", "remove", False),
-    "appnp": ("symmetric", "fill", True),
+    "appnp": PROPAGATIONS["appnp"].handling,
 }
 HIDDEN_UNITS = {"gcn": 16, "sage": 16, "gat": 8, "appnp": 64}
 

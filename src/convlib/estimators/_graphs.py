@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, validate_data
 from convlib import _validation as check
 from convlib.estimators._images import refuse_dtype, refuse_masked
 from convlib.graph._adjacency import Adjacency, adjacency_of, features_array
-from convlib.graph._gather import Operator, apply
+from convlib.graph._gather import Operator, apply, shares
 from convlib.graph._graph import Graph, operator_of
 
 NEIGHBOURS = ("knn", "radius")
@@ -43,8 +43,8 @@ def check_graph_parameter(graph):
 
 def are_graphs(X):
     """Return whether X is a sequence of Graph."""
-    return isinstance(X, (list, tuple, np.ndarray)) and len(np.shape(X) or X) == 1 \
-        and len(X) > 0 and all(isinstance(graph, Graph) for graph in X)
+    is_sequence = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.ndim == 1)
+    return is_sequence and len(X) > 0 and all(isinstance(graph, Graph) for graph in X)
 
 
 def checked_graphs(X, n_features=None):
@@ -69,14 +69,19 @@ class Nodes:
     rows: np.ndarray | None = None        # which of them; None: all
 
     @property
+    def all_features(self):
+        """The features of all nodes, whoever has them."""
+        return self.graph.features if self.features is None else self.features
+
+    @property
     def n_features(self):
         """Number of features of a node."""
-        return (self.graph.features if self.features is None else self.features).shape[-1]
+        return self.all_features.shape[-1]
 
     @property
     def dtype(self):
         """Of the features."""
-        return (self.graph.features if self.features is None else self.features).dtype
+        return self.all_features.dtype
 
     @property
     def n_nodes(self):
@@ -89,6 +94,12 @@ class Nodes:
             return self.graph._operator(self.dtype, how)
         taken = adjacency_of("adjacency", self.graph, self.dtype, weighted=how[-1])
         return operator_of(taken, self.dtype, how)
+
+
+def refuse_adjacency(graph, adjacency):
+    """Refuse an adjacency where neighbours are looked for."""
+    if adjacency is not None:
+        raise ValueError(f"adjacency must be None where graph={graph!r}")
 
 
 def nodes_of(estimator, X, graph, adjacency, reset):
@@ -172,7 +183,7 @@ class FittedNeighbours:
 
     def __init__(self, X, graph, how, n_neighbors, radius, metric):
         self._how = how
-        self._roots = None    # scales of the fitted rows, where they have any
+        self._scales = None    # of the fitted rows, where they have any
         self._is_knn = graph == "knn"
         self.n_neighbors = min(n_neighbors, len(X))
         self._search = NearestNeighbors(
@@ -184,28 +195,28 @@ class FittedNeighbours:
 
     def rows(self, X, messages=None):
         """Return what gathers, with the messages of the fitted rows; None: X are those rows."""
-        starts, columns = self._found(X)
-        _, normalization, self_loops, _, _ = self._how
-        has_loop, starts, columns = _loops(X, self._X, starts, columns, self_loops == "remove")
-        sums = np.diff(starts).astype(np.float64)
-        loops = None
-        if self_loops in ("fill", "add"):
-            loops = np.ones(len(X)) if self_loops == "add" else (~has_loop).astype(float)
-            sums += loops
-        shares = np.zeros_like(sums)
-        power = -0.5 if normalization == "symmetric" else -1.0
-        np.power(sums, power, out=shares, where=sums > 0)
-        scales = None
-        if normalization == "symmetric":
+        _, normalization, _, _, _ = self._how
+        starts, columns, loops = self.edges(X)
+        scales, factors = shares(sums_of(starts, loops), normalization, np.float64)
+        if scales is not None:
             if messages is None:
-                self._roots = shares
-            scales = np.concatenate([shares, self._roots]).astype(X.dtype)
+                self._scales = scales
+            scales = np.concatenate([scales, self._scales]).astype(X.dtype)
+        factors = None if factors is None else factors.astype(X.dtype)
         adjacency = Adjacency(starts, columns + np.int32(len(X)), None)
-        operator = Operator(
-            adjacency, X.dtype, None if loops is None else loops.astype(X.dtype), scales,
-            None if normalization == "none" else shares.astype(X.dtype))
+        operator = Operator(adjacency, X.dtype, loops, scales, factors)
         return FromFitted(operator, [] if messages is None else messages, messages is None,
                           count())
+
+    def edges(self, X):
+        """Return where rows begin, their fitted neighbours, and the weights of rows themselves."""
+        self_loops = self._how[2]
+        starts, columns = self._found(X)
+        has_loop, starts, columns = _loops(X, self._X, starts, columns, self_loops == "remove")
+        loops = None
+        if self_loops in ("fill", "add"):
+            loops = np.ones(len(X), X.dtype) if self_loops == "add" else (~has_loop).astype(X.dtype)
+        return starts, columns, loops
 
     def _found(self, X):
         """Return the fitted neighbours of each row, in rising order."""
@@ -218,6 +229,12 @@ class FittedNeighbours:
         starts = np.concatenate([[0], np.cumsum([len(row) for row in found])])
         columns = np.concatenate([np.sort(row) for row in found])
         return starts.astype(np.intp), columns.astype(np.int32)
+
+
+def sums_of(starts, loops):
+    """Return the number of neighbours of each row, and the weight of itself, in float64."""
+    sums = np.diff(starts).astype(np.float64)
+    return sums if loops is None else sums + loops
 
 
 def _loops(X, fitted, starts, columns, removes):

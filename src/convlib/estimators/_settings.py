@@ -1,5 +1,6 @@
 """The parameters of ConvFeatures, checked together and put into one form."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -200,6 +201,18 @@ def finite_factor(name, value):
     if not isfinite(number) or number == 0:
         raise ValueError(f"{name} must be finite and not zero; got {value!r}")
     return number
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Leave an estimator as it was where its fit is refused."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def memory_bytes(working_memory, default):

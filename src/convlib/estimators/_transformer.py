@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from convlib import _validation as check
 from convlib.estimators import _images
 from convlib.estimators._layer import BLOCK_BYTES
-from convlib.estimators._settings import memory_bytes
+from convlib.estimators._settings import all_or_nothing, memory_bytes
 
 
 class LayerTransformer(TransformerMixin, BaseEstimator):
@@ -39,14 +39,8 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         self : estimator
             The fitted transformer.
         """
-        before = vars(self).copy()
-        try:
+        with all_or_nothing(self):
             return self._fit(X)
-        except BaseException:
-            # A refused fit leaves what was there before it.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def transform(self, X):
         """Return the features of images.

@@ -19,7 +19,7 @@ from convlib.estimators import _training as training
 from convlib.estimators._graph_layers import DroppableMatrix, Edges, is_sparse
 from convlib.estimators._graph_network import CONVOLUTIONS, HIDDEN_UNITS, GraphNetwork
 from convlib.estimators._graph_nodes import NearRows
-from convlib.estimators._graphs import check_graph_parameter, nodes_of
+from convlib.estimators._graphs import check_graph_parameter, nodes_of, refuse_adjacency
 from convlib.estimators._images import refuse_dtype
 from convlib.estimators._progress import CallbackSupportMixin, Epochs, with_callbacks
 from convlib.graph._graph import handling
@@ -325,13 +325,12 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _nodes(self, X, adjacency, near, reset):
         """Return what gathers, the features of all nodes, and which of them X stands for."""
         if near is not None:
-            if adjacency is not None:
-                raise ValueError(f"adjacency must be None where graph={self.graph!r}")
+            refuse_adjacency(self.graph, adjacency)
             X = self._rows(X, reset=False).astype(near.features.dtype, copy=False)
             return (near.operator(X), np.concatenate([near.features, X]),
                     len(near.features) + np.arange(len(X)))
         nodes = nodes_of(self, X, self.graph, adjacency, reset)
-        features = nodes.graph.features if nodes.features is None else nodes.features
+        features = nodes.all_features
         if features.ndim != 2:
             raise ValueError("X must have two axes for a classifier of nodes; got shape "
                              f"{features.shape}")
@@ -343,8 +342,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_graph_parameter(self.graph)
         if not isinstance(self.graph, str):
             return (*self._nodes(X, adjacency, None, reset=True), None)
-        if adjacency is not None:
-            raise ValueError(f"adjacency must be None where graph={self.graph!r}")
+        refuse_adjacency(self.graph, adjacency)
         features = self._rows(X, reset=True)
         near = NearRows(
             features, self.graph, self._how(), check.integer("n_neighbors", self.n_neighbors, 1),

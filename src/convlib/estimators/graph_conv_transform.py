@@ -1,7 +1,6 @@
 """GraphConvTransform: features of nodes, convolved along the edges of a graph."""
 
 from dataclasses import replace
-from hashlib import blake2b
 
 import numpy as np
 from sklearn import get_config
@@ -18,9 +17,10 @@ from convlib.estimators._graphs import (
     check_graph_parameter,
     checked_graphs,
     nodes_of,
+    refuse_adjacency,
 )
-from convlib.estimators._settings import memory_bytes
-from convlib.graph._graph import settled
+from convlib.estimators._settings import all_or_nothing, memory_bytes
+from convlib.graph._graph import digest_of, settled
 from convlib.graph._layers import activated, gin, product, sage, transform
 from convlib.graph._propagation import CONVOLUTIONS, propagated
 
@@ -335,24 +335,17 @@ default=None
 
     def _fit(self, X, adjacency, returns=False):
         """Fit, all or nothing; return the features of X if they are asked for."""
-        before = vars(self).copy()
-        try:
+        with all_or_nothing(self):
             self._settle()
             here = self._input(X, adjacency, reset=True)
             self.n_node_features_ = _n_features(here)
             self._n_nodes = None
-            if isinstance(here, Nodes) and here.features is not None and here.features.ndim == 3 \
-                    and self.output == "flat":
+            if isinstance(here, Nodes) and here.all_features.ndim == 3 and self.output == "flat":
                 self._n_nodes = here.n_nodes
             self._learn()
             if isinstance(here, np.ndarray):
                 return self._remember_rows(here)
             return self._transformed(here) if returns else None
-        except BaseException:
-            # A refused fit leaves what was there before it.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _settle(self):
         """Check the parameters."""
@@ -381,10 +374,8 @@ default=None
     def _input(self, X, adjacency, reset):
         """Return X checked: `Nodes`, a list of Graph, or rows that look for neighbours."""
         if isinstance(self.graph, str):
-            if adjacency is not None:
-                raise ValueError(f"adjacency must be None where graph={self.graph!r}")
-            X = validate_data(self, X, dtype=FLOATS, reset=reset)
-            return X
+            refuse_adjacency(self.graph, adjacency)
+            return validate_data(self, X, dtype=FLOATS, reset=reset)
         if are_graphs(X):
             if self.graph is not None or adjacency is not None:
                 raise ValueError("graph and adjacency must be None where X is a list of Graph")
@@ -455,7 +446,7 @@ default=None
         if self.weights_ is None:
             return graph._propagated(self._settings, self._how, n_threads=n_threads)[rows]
         if CONVOLUTIONS[self._settings.conv].is_layered:
-            key = (self._settings, self._how, _digest(self.weights_))
+            key = (self._settings, self._how, digest_of(_flat(self.weights_)))
             return graph._remembered(key, lambda: self._convolved(
                 nodes.operator(self._how), graph.features))[rows]
         # The weights come last: they are needed for the rows asked for alone.
@@ -594,13 +585,8 @@ def _given(settings, n_features, weights):
     return checked
 
 
-def _matrix(name, value, n_rows, n_columns=None):
-    array = check.numeric_array(name, value)
-    if array.ndim != 2 or array.shape[0] != n_rows or array.shape[1] == 0 \
-            or n_columns not in (None, array.shape[1]):
-        wanted = "n_components" if n_columns is None else n_columns
-        raise ValueError(f"{name} must be an array of shape ({n_rows}, {wanted}); got shape "
-                         f"{array.shape}")
+def _matrix(name, value, n_rows, n_columns="n_components"):
+    array = check.matrix(name, value, n_rows, n_columns)
     return np.array(array, check.result_dtype(array.dtype))
 
 
@@ -609,10 +595,7 @@ def _width(layer):
     return (layer if isinstance(layer, np.ndarray) else layer[1]).shape[1]
 
 
-def _digest(weights):
-    digest = blake2b()
-    for layer in weights:
-        for weight in (layer,) if isinstance(layer, np.ndarray) else layer:
-            digest.update(f"{weight.dtype} {weight.shape}".encode())
-            digest.update(np.ascontiguousarray(weight).data)
-    return digest.digest()
+def _flat(weights):
+    """Return the matrices of all layers."""
+    return [weight for layer in weights
+            for weight in ((layer,) if isinstance(layer, np.ndarray) else layer)]

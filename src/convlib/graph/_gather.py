@@ -99,13 +99,15 @@ def normalized(adjacency, dtype, normalization, self_loops, *, signed=False):
         raise ValueError(
             "the symmetric normalization needs weights whose sums are not negative; got "
             f"{sums[node]:g} in row {node}; signed=True takes sums of magnitudes")
-    shares = np.zeros_like(sums)
+    return Operator(adjacency, dtype, loops, *shares(sums, normalization, dtype))
+
+
+def shares(sums, normalization, dtype):
+    """Return what sums of rows, or of columns, make of scales and factors; zero of no sum."""
     power = -0.5 if normalization == "symmetric" else -1.0
-    np.power(sums, power, out=shares, where=sums != 0)
-    shares = shares.astype(dtype)
-    return Operator(
-        adjacency, dtype, loops, scales=None if normalization == "row" else shares,
-        factors=None if normalization == "column" else shares)
+    found = np.power(sums, power, out=np.zeros_like(sums), where=sums != 0).astype(dtype)
+    return (None if normalization in ("row", "none") else found,
+            None if normalization in ("column", "none") else found)
 
 
 def directed(adjacency, direction):
@@ -147,7 +149,6 @@ def apply(operator, features, out=None, *, added=None, added_share=0.0, reductio
         return out
     row_bytes = features.shape[1] * features.itemsize
     seconds = (len(adjacency.columns) + adjacency.n_nodes) * (row_bytes / READ_BYTES + 2e-9)
-    n_threads = thread_count(n_threads, seconds)
     bounds = runs(adjacency, seconds)
     nothing = np.empty(0, features.dtype)
     arrays = (nothing if array is None else array for array in (
@@ -157,7 +158,7 @@ def apply(operator, features, out=None, *, added=None, added_share=0.0, reductio
         features[:0] if added is None else added, added_share, out, REDUCTIONS[reduction],
         ACTIVATION_CODES[activation], bounds,
         EDGES_AHEAD if features.nbytes > CACHE_BYTES // 2 else 0, out.nbytes > CACHE_BYTES,
-        max(1, min(n_threads, len(bounds) - 1)))
+        thread_count(n_threads, seconds, len(bounds) - 1))
     return out
 
 
@@ -171,13 +172,18 @@ def attend(adjacency, features, sources, targets, slope, has_loops, n_threads=No
     seconds = n_edges * (features.shape[1] * features.itemsize / READ_BYTES
                          + heads * SCORE_SECONDS)
     bounds = runs(adjacency, seconds)
-    n_threads = thread_count(n_threads, seconds, len(bounds) - 1)
-    width = lanes(features.dtype.name)
-    most = -(-(adjacency.most + 1) // width) * width
     ATTEND[features.dtype](
         adjacency.starts, adjacency.columns, sources, targets, slope, has_loops, features, out,
-        bounds, np.empty((n_threads, heads * most), features.dtype))
+        bounds, score_room(adjacency, heads, bounds, features.dtype, seconds, n_threads))
     return out
+
+
+def score_room(adjacency, n_rows, bounds, dtype, seconds, n_threads=None):
+    """Return room for some rows of scores of the neighbours of a node, for each thread."""
+    width = lanes(dtype.name)
+    most = -(-(adjacency.most + 1) // width) * width
+    n_threads = thread_count(n_threads, seconds, len(bounds) - 1)
+    return np.empty((n_threads, n_rows * most), dtype)
 
 
 def runs(adjacency, seconds):

@@ -12,10 +12,18 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib._native import graph_grad as native
-from convlib._terms import by_dtype, lanes
+from convlib._terms import by_dtype
 from convlib._threads import thread_count
 from convlib.graph._adjacency import features_array
-from convlib.graph._gather import READ_BYTES, REDUCTIONS, SCORE_SECONDS, apply, attend, runs
+from convlib.graph._gather import (
+    READ_BYTES,
+    REDUCTIONS,
+    SCORE_SECONDS,
+    apply,
+    attend,
+    runs,
+    score_room,
+)
 from convlib.graph._layers import product
 from convlib.graph.convolutions import head_columns
 from convlib.ops._grad_conv import conv_kernel
@@ -65,12 +73,8 @@ def grads_of(grad_output, features, n_outputs=None):
 
 def weight_back(name, weight, grads, n_features=None):
     """Return a matrix of features by outputs, checked and transposed."""
-    array = check.numeric_array(name, weight)
-    if array.ndim != 2 or array.shape[1] != grads.shape[-1] or array.shape[0] == 0 \
-            or n_features not in (None, array.shape[0]):
-        inputs = "n_features" if n_features is None else n_features
-        raise ValueError(f"{name} must be an array of shape ({inputs}, {grads.shape[-1]}); "
-                         f"got shape {array.shape}")
+    inputs = "n_features" if n_features is None else n_features
+    array = check.matrix(name, weight, inputs, grads.shape[-1])
     return np.ascontiguousarray(array.T, grads.dtype)
 
 
@@ -95,15 +99,14 @@ def extreme_features(operator, features, grads, reduction, n_threads=None, out=N
     seconds = 2 * n_edges * features.shape[1] * features.itemsize / READ_BYTES
     places = np.empty(features.shape, np.int32)
     bounds = runs(adjacency, seconds)
-    n_threads = thread_count(n_threads, seconds)
     PLACES[features.dtype](
         adjacency.starts, adjacency.columns, loops, features, places, REDUCTIONS[reduction],
-        bounds, np.empty((max(1, min(n_threads, len(bounds) - 1)), features.shape[1]),
+        bounds, np.empty((thread_count(n_threads, seconds, len(bounds) - 1), features.shape[1]),
                          features.dtype))
     bounds = runs(back, seconds)
     COLLECT[features.dtype](
         back.starts, back.columns, loops, places, grads, out, bounds,
-        max(1, min(n_threads, len(bounds) - 1)))
+        thread_count(n_threads, seconds, len(bounds) - 1))
     return out
 
 
@@ -150,23 +153,15 @@ def _attention(adjacency, hidden, sources, targets, grads, by_hidden, by_sources
     bounds = runs(adjacency, seconds)
     SLOPES[dtype](
         adjacency.starts, adjacency.columns, sources, targets, slope, has_loops, hidden, largest,
-        inverses, shares, sloped, bounds, _room(adjacency, heads, bounds, dtype, seconds,
-                                                n_threads))
+        inverses, shares, sloped, bounds,
+        score_room(adjacency, heads, bounds, dtype, seconds, n_threads))
     np.einsum("nhk,nhk->nh", grads.reshape(in_heads), sloped.reshape(in_heads), out=by_targets)
     by_targets -= dots * shares
 
     bounds = runs(back, 2 * seconds)
     BACK[dtype](
         back.starts, back.columns, sources, targets, largest, inverses, dots, others, slope,
-        has_loops, grads, by_hidden, sloped, bounds, _room(back, 2, bounds, dtype, 2 * seconds,
-                                                           n_threads))
+        has_loops, grads, by_hidden, sloped, bounds,
+        score_room(back, 2, bounds, dtype, 2 * seconds, n_threads))
     np.einsum("nhk,nhk->nh", hidden.reshape(in_heads), sloped.reshape(in_heads), out=by_sources)
     by_sources -= others
-
-
-def _room(adjacency, n_rows, bounds, dtype, seconds, n_threads):
-    """Return room for the scores of the neighbours of a node, for each thread."""
-    width = lanes(dtype.name)
-    most = -(-(adjacency.most + 1) // width) * width
-    n_threads = thread_count(n_threads, seconds, len(bounds) - 1)
-    return np.empty((n_threads, n_rows * most), dtype)

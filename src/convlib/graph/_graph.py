@@ -296,15 +296,21 @@ class Graph:
     def _content(self):
         """Return a digest of edges, weights and features."""
         if self._digest is None:
-            digest = blake2b()
             kept = self._adjacency
-            for array in (kept.starts, kept.columns, kept.weights, self._features):
-                if array is not None:
-                    digest.update(f"{array.dtype} {array.shape}".encode())
-                    digest.update(np.ascontiguousarray(array).data)
-                digest.update(b";")
-            object.__setattr__(self, "_digest", digest.digest())
+            arrays = kept.starts, kept.columns, kept.weights, self._features
+            object.__setattr__(self, "_digest", digest_of(arrays))
         return self._digest
+
+
+def digest_of(arrays):
+    """Return what tells arrays, some of which may be None, from others."""
+    digest = blake2b()
+    for array in arrays:
+        if array is not None:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        digest.update(b";")
+    return digest.digest()
 
 
 def own_dtype(adjacency):

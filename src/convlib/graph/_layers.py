@@ -44,12 +44,17 @@ def each_hop(operator, features, n_hops, alpha=0.0, n_threads=None):
 
 def average(operator, features, n_hops, alpha, n_threads=None):
     """Return a share of the features, and for the rest the mean of them after each hop."""
-    total = 0
+    total = np.zeros_like(features)
     for here in each_hop(operator, features, n_hops, n_threads=n_threads):
-        total = total + here if isinstance(total, int) else np.add(total, here, out=total)
-    total *= features.dtype.type((1 - alpha) / n_hops)
-    total += features * features.dtype.type(alpha)
-    return total
+        total += here
+    return averaged(total, n_hops, features, alpha)
+
+
+def averaged(total, n_hops, features, alpha):
+    """Return a share of the features, and for the rest the mean that a total of hops makes."""
+    out = total * features.dtype.type((1 - alpha) / n_hops)
+    out += features * features.dtype.type(alpha)
+    return out
 
 
 def chebyshev(operator, features, n_terms, lambda_max, n_threads=None):

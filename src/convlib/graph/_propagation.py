@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from convlib.graph._layers import activated, average, chebyshev, each_hop, hops
+from convlib.graph._layers import activated, average, averaged, chebyshev, each_hop, hops
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,11 @@ class Convolution:
     concat: bool = False      # whether the features of all hops stand side by side
     alpha: float | None = None    # share of the features themselves, where it has one
     is_layered: bool = False  # whether each hop has weights and an activation of its own
+
+    @property
+    def handling(self):
+        """Normalization, self loops and whether weights count."""
+        return self.normalization, self.self_loops, self.weighted
 
 
 CONVOLUTIONS = {
@@ -92,7 +97,6 @@ def _terms(settings, operator, features, n_threads):
 def _averages(operator, features, n_hops, alpha, n_threads):
     """Yield what `average` returns for 1, 2, ... hops."""
     total = np.zeros_like(features)
-    own = features * features.dtype.type(alpha)
     for hop, here in enumerate(each_hop(operator, features, n_hops, n_threads=n_threads), 1):
         total += here
-        yield total * features.dtype.type((1 - alpha) / hop) + own
+        yield averaged(total, hop, features, alpha)

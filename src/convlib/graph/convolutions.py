@@ -666,12 +666,8 @@ def _activation(activation):
 
 def _weight(name, weight, features, n_outputs=None):
     """Return a matrix from the features to any number of outputs, in their dtype."""
-    array = check.numeric_array(name, weight)
-    if array.ndim != 2 or array.shape[0] != features.shape[-1] or array.shape[1] == 0 \
-            or n_outputs not in (None, array.shape[1]):
-        outputs = "n_outputs" if n_outputs is None else n_outputs
-        raise ValueError(f"{name} must be an array of shape ({features.shape[-1]}, {outputs}); "
-                         f"got shape {array.shape}")
+    outputs = "n_outputs" if n_outputs is None else n_outputs
+    array = check.matrix(name, weight, features.shape[-1], outputs)
     return np.ascontiguousarray(array, features.dtype)
 
 
