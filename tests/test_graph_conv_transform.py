@@ -572,3 +572,14 @@ def test_unweighted_sums_keep_the_dtype(alpha, dtype):
     assert result.dtype == dtype
     np.testing.assert_allclose(
         result, (1 - alpha) * (ones @ FEATURES) + alpha * FEATURES, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("given", "computed"), [
+    ("uint8", "float32"), ("float16", "float32"), ("int32", "float64"), ("float32", "float32"),
+])
+def test_rows_are_computed_in_the_dtype_that_operators_take(given, computed):
+    X = np.round(10 * FEATURES).clip(0).astype(given)
+    result = cl.GraphConvTransform(graph="knn").fit_transform(X)
+    assert result.dtype == computed
+    expected = cl.GraphConvTransform(graph="knn").fit_transform(X.astype(computed))
+    np.testing.assert_array_equal(result, expected)

@@ -23,7 +23,6 @@ from convlib.graph._gather import Operator, apply, shares
 from convlib.graph._graph import Graph, operator_of
 
 NEIGHBOURS = ("knn", "radius")
-FLOATS = (np.float64, np.float32)
 PAIRS_AT_ONCE = 1 << 16
 
 
@@ -100,6 +99,13 @@ def refuse_adjacency(graph, adjacency):
     """Refuse an adjacency where neighbours are looked for."""
     if adjacency is not None:
         raise ValueError(f"adjacency must be None where graph={graph!r}")
+
+
+def rows_of(estimator, X, reset):
+    """Return rows that look for neighbours, checked, in the dtype in which they are computed."""
+    X = validate_data(estimator, X, dtype="numeric", reset=reset)
+    refuse_dtype("X", X)
+    return np.ascontiguousarray(X, check.result_dtype(X.dtype))
 
 
 def nodes_of(estimator, X, graph, adjacency, reset):

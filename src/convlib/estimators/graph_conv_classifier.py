@@ -19,8 +19,12 @@ from convlib.estimators import _training as training
 from convlib.estimators._graph_layers import DroppableMatrix, Edges, is_sparse
 from convlib.estimators._graph_network import CONVOLUTIONS, HIDDEN_UNITS, GraphNetwork
 from convlib.estimators._graph_nodes import NearRows
-from convlib.estimators._graphs import check_graph_parameter, nodes_of, refuse_adjacency
-from convlib.estimators._images import refuse_dtype
+from convlib.estimators._graphs import (
+    check_graph_parameter,
+    nodes_of,
+    refuse_adjacency,
+    rows_of,
+)
 from convlib.estimators._progress import CallbackSupportMixin, Epochs, with_callbacks
 from convlib.graph._graph import handling
 
@@ -326,7 +330,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return what gathers, the features of all nodes, and which of them X stands for."""
         if near is not None:
             refuse_adjacency(self.graph, adjacency)
-            X = self._rows(X, reset=False).astype(near.features.dtype, copy=False)
+            X = rows_of(self, X, reset=False).astype(near.features.dtype, copy=False)
             return (near.operator(X), np.concatenate([near.features, X]),
                     len(near.features) + np.arange(len(X)))
         nodes = nodes_of(self, X, self.graph, adjacency, reset)
@@ -343,17 +347,11 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if not isinstance(self.graph, str):
             return (*self._nodes(X, adjacency, None, reset=True), None)
         refuse_adjacency(self.graph, adjacency)
-        features = self._rows(X, reset=True)
+        features = rows_of(self, X, reset=True)
         near = NearRows(
             features, self.graph, self._how(), check.integer("n_neighbors", self.n_neighbors, 1),
             check.positive_number("radius", self.radius), self.metric)
         return near.operator(), features, np.arange(len(features)), near
-
-    def _rows(self, X, reset):
-        """Return checked rows of features in the dtype in which they are computed."""
-        X = validate_data(self, X, dtype="numeric", reset=reset)
-        refuse_dtype("X", X)
-        return np.ascontiguousarray(X, check.result_dtype(X.dtype))
 
     def _how(self):
         normalization, self_loops, weighted = CONVOLUTIONS[self.conv]

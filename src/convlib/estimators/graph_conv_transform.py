@@ -6,11 +6,10 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from convlib import _validation as check
 from convlib.estimators._graphs import (
-    FLOATS,
     FittedNeighbours,
     Nodes,
     are_graphs,
@@ -18,6 +17,7 @@ from convlib.estimators._graphs import (
     checked_graphs,
     nodes_of,
     refuse_adjacency,
+    rows_of,
 )
 from convlib.estimators._settings import all_or_nothing, memory_bytes
 from convlib.graph._graph import digest_of, settled
@@ -375,7 +375,7 @@ default=None
         """Return X checked: `Nodes`, a list of Graph, or rows that look for neighbours."""
         if isinstance(self.graph, str):
             refuse_adjacency(self.graph, adjacency)
-            return validate_data(self, X, dtype=FLOATS, reset=reset)
+            return rows_of(self, X, reset)
         if are_graphs(X):
             if self.graph is not None or adjacency is not None:
                 raise ValueError("graph and adjacency must be None where X is a list of Graph")
