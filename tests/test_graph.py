@@ -275,6 +275,25 @@ def test_nan_reaches_neighbours_alone():
         np.testing.assert_array_equal(result, [[2, np.nan], [3, 4], [0, 0]])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_features", [3, 40, 200])
+@pytest.mark.parametrize("kind", ["max", "min"])
+def test_extremes_of_nan_and_infinite_values(kind, n_features, dtype):
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((30, n_features)).astype(dtype)
+    features[rng.random(features.shape) < 0.05] = np.inf
+    features[rng.random(features.shape) < 0.05] = -np.inf
+    features[rng.random(features.shape) < 0.02] = np.nan
+    adjacency = sp.random_array((30, 30), density=0.2, rng=rng, format="csr")
+    adjacency.data[:] = 1
+    extreme = {"max": np.max, "min": np.min}[kind]
+    rows = [features[adjacency[[i]].indices] for i in range(30)]
+    expected = [extreme(row, axis=0) if len(row) else np.zeros(n_features) for row in rows]
+    assert np.isnan(expected).any()
+    assert np.isinf(expected).any()
+    np.testing.assert_array_equal(cl.graph.aggregate(features, adjacency, kind), expected)
+
+
 def test_nodes_without_neighbours_get_zeros():
     empty = sp.csr_array((4, 4))
     features = np.full((4, 3), np.inf)

@@ -16,7 +16,8 @@ REDUCTIONS = {"max": 0, "sum": 1, "min": 2}    # as in _native/c/microkernels.h
 READ_BYTES = 15e9           # features gathered in a second by one thread
 SCORE_SECONDS = 5e-9        # of one edge and head
 RUN_SECONDS = 100e-6
-CACHE_BYTES = 32 * 2**20    # beyond it rows are fetched ahead and results stored past the caches
+FETCHED_BYTES = 1 << 20     # features beyond it are outside a core's caches: fetched ahead
+CACHE_BYTES = 32 * 2**20    # results beyond it are stored past the caches
 EDGES_AHEAD = 8
 SCALED_NODES = 1 << 15      # from so many on, scales are not found in the first cache
 
@@ -157,7 +158,7 @@ def apply(operator, features, out=None, *, added=None, added_share=0.0, reductio
         adjacency.starts, adjacency.columns, *arrays, features,
         features[:0] if added is None else added, added_share, out, REDUCTIONS[reduction],
         ACTIVATION_CODES[activation], bounds,
-        EDGES_AHEAD if features.nbytes > CACHE_BYTES // 2 else 0, out.nbytes > CACHE_BYTES,
+        EDGES_AHEAD if features.nbytes > FETCHED_BYTES else 0, out.nbytes > CACHE_BYTES,
         thread_count(n_threads, seconds, len(bounds) - 1))
     return out
 

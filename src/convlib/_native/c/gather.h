@@ -18,12 +18,54 @@ enum { NAME(block_vectors) = 8 };
 /* What stands at place k of n vectors of a block. */
 #define PLACE(k) ((k) < n - 1 ? (k)*LANES : tail)
 
-/* Sums, where n is a constant, of a block of n vectors, the last of which begins at `tail`. */
+/* sum += what comes over one edge, for a block of n vectors. */
+INLINE void NAME(add_neighbour)(const int n, const ptrdiff_t tail, const neighbours *graph,
+                                ptrdiff_t edge, const REAL *weights, const REAL *scales,
+                                const REAL *rows, VEC *sum)
+{
+    const ptrdiff_t j = graph->columns[edge];
+    const REAL *x = rows + j * graph->step;
+    REAL weight = weights == NULL ? 1 : weights[edge];
+    if (scales != NULL)
+        weight *= scales[j];
+    UNROLL
+    for (int k = 0; k < n; k++)
+        sum[k] += weight * NAME(load)(x + PLACE(k));
+}
+
+/* Ask for the row that is needed some edges later. */
+INLINE void NAME(fetch_ahead)(const int n, const ptrdiff_t tail, const neighbours *graph,
+                              ptrdiff_t edge, const REAL *rows)
+{
+    if (graph->ahead > 0 && edge + graph->ahead < graph->n_edges) {
+        const REAL *later = rows + graph->columns[edge + graph->ahead] * graph->step;
+        UNROLL
+        for (int k = 0; k < n; k++)
+            __builtin_prefetch(later + PLACE(k));
+    }
+}
+
+/* Write a block of n vectors of node i. */
+INLINE void NAME(write_node)(const int n, const ptrdiff_t tail, const neighbours *graph, REAL *out,
+                             const VEC *values)
+{
+    UNROLL
+    for (int k = 0; k < n; k++)
+        if (graph->streams)
+            NAME(stream)(out + PLACE(k), values[k]);
+        else
+            NAME(store)(out + PLACE(k), values[k]);
+}
+
+/* Sums, where n is a constant, of a block of n vectors, the last of which begins at `tail`. Narrow
+ * blocks add every other neighbour to a second sum: one would wait for each addition. */
 INLINE void NAME(gather_sums)(const int n, const ptrdiff_t tail, GATHER_ARGUMENTS)
 {
     for (ptrdiff_t i = first; i < last; i++) {
         const REAL factor = factors == NULL ? 1 : factors[i];
-        VEC sum[8];
+        const ptrdiff_t end = graph->starts[i + 1];
+        ptrdiff_t edge = graph->starts[i];
+        VEC sum[8], odd[4];
         UNROLL
         for (int k = 0; k < n; k++)
             sum[k] = (VEC){0};
@@ -34,36 +76,37 @@ INLINE void NAME(gather_sums)(const int n, const ptrdiff_t tail, GATHER_ARGUMENT
             for (int k = 0; k < n; k++)
                 sum[k] += weight * NAME(load)(x + PLACE(k));
         }
-        for (ptrdiff_t edge = graph->starts[i]; edge < graph->starts[i + 1]; edge++) {
-            const ptrdiff_t j = graph->columns[edge];
-            const REAL *x = rows + j * graph->step;
-            REAL weight = weights == NULL ? 1 : weights[edge];
-            if (scales != NULL)
-                weight *= scales[j];
-            if (graph->ahead > 0 && edge + graph->ahead < graph->n_edges) {
-                const REAL *later = rows + graph->columns[edge + graph->ahead] * graph->step;
-                UNROLL
-                for (int k = 0; k < n; k++)
-                    __builtin_prefetch(later + PLACE(k));
+        if (n <= 4) {
+            UNROLL
+            for (int k = 0; k < n; k++)
+                odd[k] = (VEC){0};
+            for (; edge + 1 < end; edge += 2) {
+                NAME(fetch_ahead)(n, tail, graph, edge, rows);
+                NAME(fetch_ahead)(n, tail, graph, edge + 1, rows);
+                NAME(add_neighbour)(n, tail, graph, edge, weights, scales, rows, sum);
+                NAME(add_neighbour)(n, tail, graph, edge + 1, weights, scales, rows, odd);
             }
             UNROLL
             for (int k = 0; k < n; k++)
-                sum[k] += weight * NAME(load)(x + PLACE(k));
+                sum[k] += odd[k];
+        }
+        for (; edge < end; edge++) {
+            NAME(fetch_ahead)(n, tail, graph, edge, rows);
+            NAME(add_neighbour)(n, tail, graph, edge, weights, scales, rows, sum);
         }
         UNROLL
         for (int k = 0; k < n; k++) {
-            VEC value = factor * sum[k];
+            sum[k] = factor * sum[k];
             if (added != NULL)
-                value += added_factor * NAME(load)(added + i * graph->added_step + PLACE(k));
-            if (graph->streams)
-                NAME(stream)(out + i * graph->out_step + PLACE(k), value);
-            else
-                NAME(store)(out + i * graph->out_step + PLACE(k), value);
+                sum[k] += added_factor * NAME(load)(added + i * graph->added_step + PLACE(k));
         }
+        NAME(write_node)(n, tail, graph, out + i * graph->out_step, sum);
     }
 }
 
-/* Maxima of sign * x, times sign; NaN comes before everything, and a node without any gets zero. */
+/* Maxima of sign * x, times sign; a node without any gets zero. A maximum passes over NaN, which
+ * comes before everything: the sums of all values, which are NaN wherever one of them is, tell
+ * whether to look again. */
 INLINE void NAME(gather_extremes)(const int n, const ptrdiff_t tail, GATHER_ARGUMENTS)
 {
     const REAL sign = graph->reduction == REDUCE_MAX ? 1 : -1;
@@ -71,23 +114,39 @@ INLINE void NAME(gather_extremes)(const int n, const ptrdiff_t tail, GATHER_ARGU
     for (ptrdiff_t i = first; i < last; i++) {
         const REAL none = -(REAL)__builtin_inf();
         const int has_loop = loops != NULL && loops[i] != 0;
-        const ptrdiff_t begin = graph->starts[i] - has_loop;
-        VEC extreme[8];
+        const ptrdiff_t begin = graph->starts[i] - has_loop, end = graph->starts[i + 1];
+        VEC extreme[8], sums[4] = {{0}};
         UNROLL
         for (int k = 0; k < n; k++)
-            extreme[k] = NAME(splat)(begin < graph->starts[i + 1] ? none : 0);
-        for (ptrdiff_t edge = begin; edge < graph->starts[i + 1]; edge++) {
+            extreme[k] = NAME(splat)(begin < end ? none : 0);
+        for (ptrdiff_t edge = begin; edge < end; edge++) {
             const ptrdiff_t j = edge < graph->starts[i] ? i : graph->columns[edge];
+            NAME(fetch_ahead)(n, tail, graph, edge, rows);
             UNROLL
             for (int k = 0; k < n; k++) {
                 VEC value = sign * NAME(load)(rows + j * graph->step + PLACE(k));
-                extreme[k] = NAME(blend)((value > extreme[k]) | (value != value), value,
-                                         extreme[k]);
+                extreme[k] = NAME(blend)(value > extreme[k], value, extreme[k]);
+                sums[k % 4] += value;
             }
         }
+        sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        REAL sum = 0;
+        UNROLL
+        for (int lane = 0; lane < LANES; lane++)
+            sum += sums[0][lane];
+        if (sum != sum)
+            for (ptrdiff_t edge = begin; edge < end; edge++) {
+                const ptrdiff_t j = edge < graph->starts[i] ? i : graph->columns[edge];
+                UNROLL
+                for (int k = 0; k < n; k++) {
+                    VEC value = NAME(load)(rows + j * graph->step + PLACE(k));
+                    extreme[k] = NAME(blend)(value != value, value, extreme[k]);
+                }
+            }
         UNROLL
         for (int k = 0; k < n; k++)
-            NAME(store)(out + i * graph->out_step + PLACE(k), sign * extreme[k]);
+            extreme[k] *= sign;
+        NAME(write_node)(n, tail, graph, out + i * graph->out_step, extreme);
     }
 }
 
