@@ -73,7 +73,7 @@ def arithmetic(images, kernel):
     images = five_axes(images)
     return {
         name: lambda target=target: way.run(
-            problem, layout, packed._prepared, images, target, (0, 0, 0), 1)
+            problem, layout, packed._prepared(), images, target, (0, 0, 0), 1)
         for name, target in (("all outputs", out), ("one output", pixel))
     }
 
