@@ -123,7 +123,7 @@ def test_empty_batch():
     (lambda: grad.depthwise_conv_kernel(np.ones((1, 2, 3)), np.ones((1, 4, 2)), 3),
      "grad_output must be an array of shape"),
     (lambda: grad.depthwise_conv_kernel(np.ones((2, 2, 2)), np.ones((1, 4, 2)), 3),
-     "grad_output must be an array of shape"),
+     "grad_output must be of shape"),
     (lambda: grad.depthwise_conv_kernel(np.ones((1, 2, 2)), np.ones((1, 4, 2)), 0),
      "kernel_size must be"),
     (lambda: grad.depthwise_conv_bias(np.ones((2, 2))), "grad_output must be"),

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from convlib import _validation as check
 from convlib._problem import ConvProblem, three
-from convlib.ops._kernel_sums import run
+from convlib.ops import _depthwise_sums, _kernel_sums
 from convlib.ops._statistics import pixel_sums
 from convlib.shapes import output_size, padding_pairs
 
@@ -228,7 +228,8 @@ def _kernel_gradient(
     shape = (*settings[0], problem.group_size, problem.out_channels)
     out = check.output_array(out, shape, images.dtype, images, grads)
     if len(images):
-        run(problem, images, grads, out, n_threads)
+        sums = _depthwise_sums if _depthwise_sums.suits(problem) else _kernel_sums
+        sums.run(problem, images, grads, out, n_threads)
     else:
         out[...] = 0
     return out

@@ -1,25 +1,11 @@
 """Gradients of the depthwise convolution by its images, kernel and bias."""
 
-from math import prod
-
-import numpy as np
-
 from convlib import _validation as check
-from convlib._native import depthwise_kernel
-from convlib._problem import five_axes, three
-from convlib._terms import CALL_SECONDS, MODE_CODES, by_dtype
-from convlib._threads import thread_count
-from convlib.ops._grad_conv import conv_bias
+from convlib.ops._grad_conv import conv_bias, conv_kernel
 from convlib.ops._grad_images import conv_images
-from convlib.ops.separable import grouped, window_settings
-from convlib.shapes import output_size, padding_pairs
+from convlib.ops.separable import grouped
 
 __all__ = ["depthwise_conv_bias", "depthwise_conv_images", "depthwise_conv_kernel"]
-
-KERNEL_GRADIENT = by_dtype(depthwise_kernel.kernel_gradient)
-MOST_PARTS = 64        # into which a sum over pixels is cut, by its shape alone
-PART_MACS = 2e5        # products in a part, at least
-MAC_SECONDS = 5e-11
 
 
 def depthwise_conv_images(
@@ -108,21 +94,15 @@ def depthwise_conv_kernel(
     array([1., 3., 5.])
     """
     images = check.batch_array("images", images)
-    rank = images.ndim - 2
-    grad_output = check.images_array("grad_output", grad_output, rank).astype(images.dtype)
-    size, channels = images.shape[1:-1], images.shape[-1]
-    taps = check.axis_ints("kernel_size", kernel_size, rank, 1)
-    window = window_settings(rank, stride, padding, dilation)
-    padding_mode = check.choice("padding_mode", padding_mode, check.PADDING_MODES)
-    n_threads = check.threads(n_threads)
-    outputs = output_size(size, taps, **window)
+    channels = images.shape[-1]
+    grad_output = check.images_array("grad_output", grad_output, images.ndim - 2)
     multiplier = max(1, grad_output.shape[-1] // channels)
     check.same_shape(
-        "grad_output", grad_output, (len(images), *outputs, channels * multiplier))
-    pads = padding_pairs(size, taps, **window)
-    check.addressable(size, pads, window["stride"], window["dilation"])
-    return kernel_gradient(images, grad_output, taps, window["stride"], pads, padding_mode,
-                           window["dilation"], n_threads)
+        "grad_output", grad_output, (*grad_output.shape[:-1], channels * multiplier))
+    kernel = conv_kernel(
+        grad_output, images, kernel_size, stride=stride, padding=padding,
+        padding_mode=padding_mode, dilation=dilation, groups=channels, n_threads=n_threads)
+    return kernel.reshape(*kernel.shape[:-2], channels, multiplier)
 
 
 def depthwise_conv_bias(grad_output):
@@ -151,22 +131,3 @@ def depthwise_conv_bias(grad_output):
     array([50., 50., 50.])
     """
     return conv_bias(grad_output)
-
-
-def kernel_gradient(images, grad_output, kernel_size, stride, pads, padding_mode, dilation,
-                    n_threads):
-    """Return the gradient for the kernel, of shape (*kernel_size, channels, multiplier)."""
-    channels, n_out = images.shape[-1], grad_output.shape[-1]
-    dtype = images.dtype.name
-    n_rows = prod(five_axes(grad_output).shape[:3])
-    n_macs = grad_output.size * prod(kernel_size)
-    n_parts = max(1, min(n_rows, MOST_PARTS, int(n_macs / PART_MACS)))
-    geometry = np.array([three(stride, 1), three(dilation, 1),
-                         three([before for before, _ in pads], 0), (0, 0, 0)], np.intp).T.copy()
-    sums = np.empty((n_parts, prod(kernel_size) * n_out), dtype)
-    n_threads = min(thread_count(n_threads, CALL_SECONDS + n_macs * MAC_SECONDS), n_parts)
-    KERNEL_GRADIENT[dtype](
-        five_axes(np.ascontiguousarray(images)), five_axes(np.ascontiguousarray(grad_output)),
-        geometry, np.array(three(kernel_size, 1), np.intp), MODE_CODES[padding_mode], sums,
-        n_threads)
-    return sums[0].reshape(*kernel_size, channels, n_out // channels)
