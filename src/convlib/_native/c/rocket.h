@@ -16,12 +16,50 @@ INLINE IVEC NAME(lanes_left)(ptrdiff_t left)
     return number < NAME(splat)((REAL)(left < LANES ? left : LANES));
 }
 
+/* Lanes go round: lane i is lane i + by. */
+INLINE VEC NAME(rotated)(VEC v, const int by)
+{
+    IVEC from;
+    UNROLL
+    for (int i = 0; i < LANES; i++)
+        from[i] = (i + by) % LANES;
+    return NAME(shuffle)(v, v, from);
+}
+
 INLINE int64_t NAME(total_of)(IVEC counts)
 {
-    int64_t total = 0;
-    for (int i = 0; i < LANES; i++)
-        total += counts[i];
-    return total;
+    UNROLL
+    for (int by = (int)LANES / 2; by > 0; by /= 2)
+        counts += (IVEC)NAME(rotated)((VEC)counts, by);
+    return counts[0];
+}
+
+INLINE VEC NAME(larger)(VEC a, VEC b)
+{
+    return NAME(blend)(b > a, b, a);
+}
+
+INLINE REAL NAME(largest_of)(VEC v)
+{
+    UNROLL
+    for (int by = (int)LANES / 2; by > 0; by /= 2)
+        v = NAME(larger)(v, NAME(rotated)(v, by));
+    return v[0];
+}
+
+/* Vectors that are compared and counted. Comparisons of longer ones give masks of bits, which take
+ * as long as the comparison to become numbers again. */
+#define COUNTED_BYTES (VEC_BYTES < 32 ? VEC_BYTES : 32)
+#define COUNTED ((ptrdiff_t)(COUNTED_BYTES / sizeof(REAL)))
+typedef REAL NAME(counted) __attribute__((vector_size(COUNTED_BYTES)));
+typedef __typeof__(((IVEC){0})[0]) NAME(count);
+typedef NAME(count) NAME(counts) __attribute__((vector_size(COUNTED_BYTES)));
+
+INLINE NAME(counted) NAME(load_counted)(const REAL *p)
+{
+    NAME(counted) v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 /* Convolutions with a few kernels of the same taps: their maxima, and how many are positive. */
@@ -57,7 +95,7 @@ INLINE void NAME(convolution_tile)(const int n_kernels, const int n_vectors, con
             if (is_last)
                 sum[k][j] = NAME(blend)(NAME(lanes_left)(left), sum[k][j],
                                         NAME(splat)(-(REAL)__builtin_inf()));
-            highest[k] = NAME(blend)(sum[k][j] > highest[k], sum[k][j], highest[k]);
+            highest[k] = NAME(larger)(highest[k], sum[k][j]);
             counts[k] -= sum[k][j] > 0;
         }
     }
@@ -87,9 +125,7 @@ typedef void NAME(convolution_line)(ptrdiff_t n_taps, const ptrdiff_t *offsets, 
             NAME(convolution_tile)(n_kernels, 1, 1, n_taps, offsets, panel, n - i, x + i,         \
                                    highest, counts);                                              \
         for (int k = 0; k < n_kernels; k++) {                                                     \
-            maxima[k] = highest[k][0];                                                            \
-            for (int lane = 1; lane < LANES; lane++)                                              \
-                maxima[k] = highest[k][lane] > maxima[k] ? highest[k][lane] : maxima[k];          \
+            maxima[k] = NAME(largest_of)(highest[k]);                                             \
             n_positive[k] = NAME(total_of)(counts[k]);                                             \
         }                                                                                         \
     }
@@ -120,30 +156,32 @@ static void NAME(convolution_extremes)(ptrdiff_t n_kernels, ptrdiff_t n_taps,
 INLINE void NAME(count_few)(const int n_thresholds, ptrdiff_t n, const REAL *a, const REAL *b,
                             REAL factor, const REAL *thresholds, int64_t *counts)
 {
-    VEC threshold[6];
-    IVEC count[6];
-    const VEC times = NAME(splat)(factor);
-    UNROLL
-    for (int j = 0; j < n_thresholds; j++) {
-        threshold[j] = NAME(splat)(thresholds[j]);
-        count[j] = (IVEC){0};
-    }
-    ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const VEC sum = NAME(load)(a + i) + times * NAME(load)(b + i);
-        UNROLL
-        for (int j = 0; j < n_thresholds; j++)
-            count[j] -= sum > threshold[j];
-    }
-    if (i < n) {
-        const VEC sum = NAME(load)(a + i) + times * NAME(load)(b + i);
-        UNROLL
-        for (int j = 0; j < n_thresholds; j++)
-            count[j] -= (sum > threshold[j]) & NAME(lanes_left)(n - i);
-    }
+    NAME(counts) count[6];
     UNROLL
     for (int j = 0; j < n_thresholds; j++)
-        counts[j] = NAME(total_of)(count[j]);
+        count[j] = (NAME(counts)){0};
+    ptrdiff_t i = 0;
+    for (; i + COUNTED <= n; i += COUNTED) {
+        const NAME(counted) sum = NAME(load_counted)(a + i) + factor * NAME(load_counted)(b + i);
+        UNROLL
+        for (int j = 0; j < n_thresholds; j++)
+            count[j] -= sum > thresholds[j];
+    }
+    if (i < n) {
+        NAME(counted) sum = NAME(load_counted)(a + i) + factor * NAME(load_counted)(b + i);
+        for (int lane = 0; lane < COUNTED; lane++)
+            sum[lane] = i + lane < n ? sum[lane] : -(REAL)__builtin_inf();
+        UNROLL
+        for (int j = 0; j < n_thresholds; j++)
+            count[j] -= sum > thresholds[j];
+    }
+    UNROLL
+    for (int j = 0; j < n_thresholds; j++) {
+        counts[j] = 0;
+        UNROLL
+        for (int lane = 0; lane < COUNTED; lane++)
+            counts[j] += count[j][lane];
+    }
 }
 
 static void NAME(count_above)(ptrdiff_t n, const REAL *a, const REAL *b, REAL factor,
@@ -170,27 +208,26 @@ static void NAME(count_above)(ptrdiff_t n, const REAL *a, const REAL *b, REAL fa
 
 /* Each lane holds a stretch of time of its own, point after point: runs are counted within lanes,
  * and where one lane ends and the next begins they are joined. */
-static void NAME(pool_positives)(ptrdiff_t n_steps, int64_t first, const REAL *x, REAL threshold,
-                                 positives *so_far)
+INLINE void NAME(pool_lanes)(ptrdiff_t n_steps, int64_t first, const REAL *x, REAL threshold,
+                             positives *so_far)
 {
-    const VEC level = NAME(splat)(threshold);
-    VEC total = {0};
-    IVEC count = {0}, places = {0}, run = {0}, longest = {0}, leading = {0}, step = {0};
-    IVEC is_leading = ~(IVEC){0};
+    NAME(counted) total = {0};
+    NAME(counts) count = {0}, places = {0}, run = {0}, longest = {0}, leading = {0}, step = {0};
+    NAME(counts) is_leading = ~(NAME(counts)){0};
     for (ptrdiff_t i = 0; i < n_steps; i++) {
-        const VEC above = NAME(load)(x + i * LANES) - level;
-        const IVEC hit = above > 0;
+        const NAME(counted) above = NAME(load_counted)(x + i * LANES) - threshold;
+        const NAME(counts) hit = above > 0;
         count -= hit;
-        total += (VEC)(hit & (IVEC)above);
+        total += (NAME(counted))(hit & (NAME(counts))above);
         places += hit & step;
         step += 1;
         run = (run - hit) & hit;
-        const IVEC is_longer = run > longest;
+        const NAME(counts) is_longer = run > longest;
         longest = (is_longer & run) | (~is_longer & longest);
         is_leading &= hit;
         leading -= is_leading;
     }
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < COUNTED; lane++) {
         const int64_t joined = so_far->run + leading[lane];
         const int64_t stretch = joined > longest[lane] ? joined : longest[lane];
         so_far->longest = stretch > so_far->longest ? stretch : so_far->longest;
@@ -199,6 +236,13 @@ static void NAME(pool_positives)(ptrdiff_t n_steps, int64_t first, const REAL *x
         so_far->places += places[lane] + count[lane] * (first + lane * n_steps);
         so_far->total += (double)total[lane];
     }
+}
+
+static void NAME(pool_positives)(ptrdiff_t n_steps, int64_t first, const REAL *x, REAL threshold,
+                                 positives *so_far)
+{
+    for (ptrdiff_t lane = 0; lane < LANES; lane += COUNTED)
+        NAME(pool_lanes)(n_steps, first + lane * n_steps, x + lane, threshold, so_far);
 }
 
 /* Four vectors of points: each kernel meets the best and the least of them once. */
@@ -220,7 +264,7 @@ static void NAME(compete)(ptrdiff_t n_kernels, ptrdiff_t n, const REAL *rows, pt
             UNROLL
             for (int j = 0; j < NAME(contest_vectors); j++) {
                 const VEC value = NAME(load)(rows + k * step + i + j * LANES);
-                most[j] = NAME(blend)(value > most[j], value, most[j]);
+                most[j] = NAME(larger)(most[j], value);
                 least[j] = NAME(blend)(value < least[j], value, least[j]);
             }
         }
@@ -251,3 +295,6 @@ static void NAME(compete)(ptrdiff_t n_kernels, ptrdiff_t n, const REAL *rows, pt
             gains[k] += (double)room[2 * k * LANES + lane];
     }
 }
+
+#undef COUNTED
+#undef COUNTED_BYTES
