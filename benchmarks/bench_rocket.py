@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -71,8 +72,8 @@ def bench_features(names, n_threads):
             except Exception as error:    # some refuse single series
                 print(f"{name:<14} {shape!s:>18} aeon: {type(error).__name__}: {error}"[:99])
                 continue
-            times = compare({"peer": lambda: peer.transform(peers_series),
-                             "own": lambda: transformer.transform(series)}, 5)
+            times = compare({"peer": partial(peer.transform, peers_series),
+                             "own": partial(transformer.transform, series)}, 5)
             show(name, shape, times["peer"], times["own"], TARGETS.get(name, 1.0))
 
 

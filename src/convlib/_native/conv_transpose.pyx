@@ -18,7 +18,7 @@ from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
 from .planes cimport turn
 from .product cimport can_stream, multiply_panels, n_lanes, stream_fence
 from .scratch cimport aligned, cut
-from .types cimport float32_t, intp_t, real
+from .types cimport intp_t, real
 
 # Columns of `axes`, after those of band.pxd.
 cdef enum:

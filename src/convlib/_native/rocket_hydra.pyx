@@ -1,9 +1,9 @@
 """Hydra: at each point the kernels of a group compete, and it is counted who wins and who loses.
 
-A unit is a group of kernels of nine taps at one dilation. A block of points is convolved with all of
-them, which stays in the first-level cache, and each point adds its largest value to the kernel that
-has it, and one to the count of the kernel that has the least. Zeros beyond the ends keep as many
-points as the series has. Tasks are a series and some of the units.
+A unit is a group of kernels of nine taps at one dilation. A block of points is convolved with all
+of them, which stays in the first-level cache, and each point adds its largest value to the kernel
+that has it, and one to the count of the kernel that has the least. Zeros beyond the ends keep as
+many points as the series has. Tasks are a series and some of the units.
 """
 from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t

@@ -37,6 +37,7 @@ cdef enum:
     IS_OF_DIFFERENCES
     PARITY              # kernels k where k + this is odd see no point beyond the ends
 
+
 def transform(
     const real[:, ::1] values,          # (points of all series, channels)
     const intp_t[::1] starts,           # (n_series + 1,), where series begin

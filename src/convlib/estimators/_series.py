@@ -19,6 +19,7 @@ from convlib.estimators._settings import all_or_nothing, memory_bytes
 PART_SECONDS = 150e-6    # of a task
 BLOCK_BYTES = 16 * 2**20    # of series that are converted together
 DRAWN_VALUES = 2**20    # random numbers at a time
+MOST_POINTS = 2**31     # that kernels can count
 VECTOR = 16             # values of the widest vector: lines begin and end with whole ones
 
 
@@ -241,6 +242,8 @@ class Kernels:
 
     def form(self, length, normalizes):
         """Return the `SeriesForm` for series up to a length, as one task."""
+        if length >= MOST_POINTS:
+            raise ValueError(f"series must have less than 2 ** 31 points; got {length}")
         longest = max(length, self.shortest)
         margin = whole_vectors(self.reach + VECTOR)
         return SeriesForm(longest, self.shortest, margin, whole_vectors(longest) + 2 * margin,

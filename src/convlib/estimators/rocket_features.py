@@ -187,5 +187,5 @@ class RandomKernels(Kernels):
     def run(self, values, starts, form, out, scratch):
         """Write the features of series."""
         taps = (self.channels * form.step + self.shifts).astype(np.intp, copy=False)
-        native.transform(values, starts, form.array, self.groups, taps, self.order, self.panels, out,
-                         scratch)
+        native.transform(values, starts, form.array, self.groups, taps, self.order, self.panels,
+                         out, scratch)

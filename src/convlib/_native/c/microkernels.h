@@ -488,7 +488,7 @@ typedef struct {
 
     /* rocket.h: of n points i of n_kernels <= 4 convolutions, panel[k] + the sum over taps of
      * panel[n_kernels * (1 + tap) + k] * x[i + offsets[tap]], the maxima and how many are positive.
-     * Reads on to the end of the last vector, as the following do. */
+     * Reads on to the end of the last vector, as the following do; less than 2^31 points. */
     void (*convolution_extremes_f32)(ptrdiff_t n_kernels, ptrdiff_t n_taps,
                                      const ptrdiff_t *offsets, const float *panel, ptrdiff_t n,
                                      const float *x, float *maxima, int64_t *n_positive);
