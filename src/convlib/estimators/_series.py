@@ -286,9 +286,3 @@ def log_uniform(low, high, size, random_state):
     """Return whole numbers from low to high, whose logarithms are uniform."""
     drawn = 2 ** random_state.uniform(np.log2(low), np.log2(high), size)
     return np.minimum(drawn, high).astype(np.intp)
-
-
-def numbers(letter, n):
-    """Return names such as 'k07' for n things."""
-    digits = len(str(n - 1))
-    return [f"{letter}{i:0{digits}d}" for i in range(n)]

@@ -12,9 +12,9 @@ from convlib.estimators._series import (
     draw_channels,
     log_uniform,
     normalized_series,
-    numbers,
     padded_series,
 )
+from convlib.estimators._settings import numbered
 
 TAPS = 9
 PLACES = list(combinations(range(TAPS), 3))    # of the taps that are 2, kernel by kernel
@@ -40,9 +40,9 @@ class Drawn:
     def names(self, statistics, prefix=""):
         """Return names of the features."""
         names = []
-        kernels = numbers("k", len(PLACES))
+        kernels = numbered("k", len(PLACES))
         for dilation, thresholds in zip(self.dilations, self.thresholds):
-            biases = numbers("_b", thresholds.shape[1])
+            biases = numbered("_b", thresholds.shape[1])
             names += [f"{prefix}{kernel}_d{dilation}{bias}_{statistic}" for kernel in kernels
                       for bias in biases for statistic in statistics]
         return names

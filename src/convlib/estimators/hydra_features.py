@@ -8,7 +8,8 @@ from convlib import _validation as check
 from convlib._native import cpu
 from convlib._native import rocket_hydra as native
 from convlib._terms import scratch_bytes
-from convlib.estimators._series import Kernels, SeriesTransformer, numbers
+from convlib.estimators._series import Kernels, SeriesTransformer
+from convlib.estimators._settings import numbered
 
 __all__ = ["HydraFeatures"]
 
@@ -133,7 +134,7 @@ class HydraFeatures(SeriesTransformer):
 
     def _names(self):
         n_plain = self.n_groups - self.n_groups // 2
-        groups, kernels = numbers("g", self.n_groups), numbers("k", self.n_kernels)
+        groups, kernels = numbered("g", self.n_groups), numbered("k", self.n_kernels)
         names = []
         for unit, dilation in enumerate(self.dilations_):
             behind = unit - self.n_plain_units_

@@ -12,8 +12,8 @@ from convlib.estimators._series import (
     SeriesTransformer,
     draw_channels,
     log_uniform,
-    numbers,
 )
+from convlib.estimators._settings import numbered
 
 __all__ = ["RocketFeatures"]
 
@@ -124,7 +124,7 @@ class RocketFeatures(SeriesTransformer):
 
     def _names(self):
         return [f"{name}_d{dilation}_{statistic}"
-                for name, dilation in zip(numbers("k", len(self.kernels_)), self.dilations_)
+                for name, dilation in zip(numbered("k", len(self.kernels_)), self.dilations_)
                 for statistic in ("ppv", "max")]
 
 
