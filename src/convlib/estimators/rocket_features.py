@@ -87,7 +87,7 @@ class RocketFeatures(SeriesTransformer):
     >>> features.fit_transform(X).shape
     (20, 2000)
     >>> features.get_feature_names_out()[:2]
-    array(['k000_d1_ppv', 'k000_d1_max'], dtype=object)
+    array(['k000_d6_ppv', 'k000_d6_max'], dtype=object)
     """
 
     def __init__(
