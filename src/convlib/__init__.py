@@ -30,7 +30,8 @@ __version__ = _version()
 _MODULES = ("banks", "displays", "filters", "grad", "graph")
 _ESTIMATORS = (
     "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
-    "ImageFilter", "PixelClassifier", "PixelFeatures",
+    "HydraFeatures", "ImageFilter", "MiniRocketFeatures", "MultiRocketFeatures", "PixelClassifier",
+    "PixelFeatures", "RocketFeatures",
 )
 
 __all__ = [
@@ -40,10 +41,14 @@ __all__ = [
     "GraphConvClassifier",
     "GraphConvTransform",
     "GraphPool",
+    "HydraFeatures",
     "ImageFilter",
+    "MiniRocketFeatures",
+    "MultiRocketFeatures",
     "PackedKernel",
     "PixelClassifier",
     "PixelFeatures",
+    "RocketFeatures",
     "average_pool",
     "banks",
     "channel_shuffle",

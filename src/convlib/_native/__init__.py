@@ -42,6 +42,10 @@ neighbours.pxd  what the kernels know of a graph, for these two
 rank_filter     values of windows by order: networks, medians, extremes
 rank_order      the same for large windows, which slide over the ranks of a tile
 rank_lines.pxd  the rows under a block of these, for pixels of any type
+rocket          time series: maxima and shares of positives of random convolutions
+rocket_ternary  the same for 84 fixed kernels, whose sums are shared, with four statistics
+rocket_hydra    the same for kernels that compete in groups
+series.pxd      series as planes between zeros, for these three
 stencil.pxd     reductions over neighbours in a stream, shared by these three
 windows.pxd     where windows lie, and the blocks of outputs that are tasks
 omp.pxd         OpenMP and subnormal numbers; types.pxd the names of C types

@@ -15,9 +15,10 @@ from cython.parallel cimport parallel, prange
 from .band cimport BLOCK, COUNT, fill_band, n_blocks
 from .cpu cimport kernels, microkernels
 from .omp cimport flush_denormals, restore_denormals, thread_id, uint64_t
+from .planes cimport turn
 from .product cimport can_stream, multiply_panels, n_lanes, stream_fence
 from .scratch cimport aligned, cut
-from .types cimport float32_t, intp_t, real
+from .types cimport intp_t, real
 
 # Columns of `axes`, after those of band.pxd.
 cdef enum:
@@ -300,13 +301,3 @@ cdef inline void swap_columns(
     cdef intp_t n = min(<intp_t> COLUMNS, kernel.shape[1] - first)
     turn(mk, n, swapped.shape[1], &kernel[order[tap], first, group * swapped.shape[1]],
          kernel.shape[2], &swapped[tap, 0, group * kernel.shape[1] + first], swapped.shape[2])
-
-
-cdef inline void turn(
-    const microkernels* mk, intp_t n, intp_t length, const real* lines, intp_t step, real* out,
-    intp_t out_step,
-) noexcept nogil:
-    if real is float32_t:
-        mk.turn_f32(n, length, lines, step, out, out_step)
-    else:
-        mk.turn_f64(n, length, lines, step, out, out_step)

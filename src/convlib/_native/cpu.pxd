@@ -30,6 +30,12 @@ cdef extern from "microkernels.h":
         intp_t channel_step
         int relu
         int stream
+    ctypedef struct positives:
+        int64_t count
+        int64_t places
+        int64_t longest
+        int64_t run
+        double total
     ctypedef struct sampled_image:
         int64_t pixels
         int64_t outside
@@ -454,6 +460,38 @@ cdef extern from "microkernels.h":
         ) noexcept nogil
         void (*widen_f32)(intp_t n, const uint8_t* x, float32_t* out) noexcept nogil
         void (*widen_f64)(intp_t n, const uint8_t* x, float64_t* out) noexcept nogil
+        void (*convolution_extremes_f32)(
+            intp_t n_kernels, intp_t n_taps, const intp_t* offsets, const float32_t* panel,
+            intp_t n, const float32_t* x, float32_t* maxima, int64_t* n_positive,
+        ) noexcept nogil
+        void (*convolution_extremes_f64)(
+            intp_t n_kernels, intp_t n_taps, const intp_t* offsets, const float64_t* panel,
+            intp_t n, const float64_t* x, float64_t* maxima, int64_t* n_positive,
+        ) noexcept nogil
+        void (*count_above_f32)(
+            intp_t n, const float32_t* a, const float32_t* b, float32_t factor,
+            intp_t n_thresholds, const float32_t* thresholds, int64_t* counts,
+        ) noexcept nogil
+        void (*count_above_f64)(
+            intp_t n, const float64_t* a, const float64_t* b, float64_t factor,
+            intp_t n_thresholds, const float64_t* thresholds, int64_t* counts,
+        ) noexcept nogil
+        void (*pool_positives_f32)(
+            intp_t n_steps, int64_t first, const float32_t* x, float32_t threshold,
+            positives* so_far,
+        ) noexcept nogil
+        void (*pool_positives_f64)(
+            intp_t n_steps, int64_t first, const float64_t* x, float64_t threshold,
+            positives* so_far,
+        ) noexcept nogil
+        void (*compete_f32)(
+            intp_t n_kernels, intp_t n, const float32_t* rows, intp_t step, float32_t* room,
+            double* gains, int64_t* counts,
+        ) noexcept nogil
+        void (*compete_f64)(
+            intp_t n_kernels, intp_t n, const float64_t* rows, intp_t step, float64_t* room,
+            double* gains, int64_t* counts,
+        ) noexcept nogil
         void (*byte_sums)(
             intp_t n_rows, const uint8_t* x, intp_t step, intp_t n, uint16_t* out,
         ) noexcept nogil

@@ -28,6 +28,16 @@ cdef inline void interleave(
         mk.interleave_f64(n, n_pixels, lines, step, stream, out)
 
 
+cdef inline void turn(
+    const microkernels* mk, intp_t n, intp_t length, const real* lines, intp_t step, real* out,
+    intp_t out_step,
+) noexcept nogil:
+    if real is float32_t:
+        mk.turn_f32(n, length, lines, step, out, out_step)
+    else:
+        mk.turn_f64(n, length, lines, step, out, out_step)
+
+
 cdef inline void fill_block(
     const real[:, :, :, :, :] images, const block_t* block, const intp_t[:, ::1] geometry,
     const intp_t[:, ::1] axes, intp_t phase, intp_t plane, int padding_mode, real* band,

@@ -8,6 +8,12 @@ _graphs         the ways in which a graph comes
 image_filter    ImageFilter, a classic filter as a transformer
 pixel_features  PixelFeatures, filters at several scales, one row per pixel
 pixel_classifier   PixelClassifier, a classifier of pixels, by tiles
+rocket_features   RocketFeatures, random convolutions of time series
+mini_rocket_features   MiniRocketFeatures, the same with 84 fixed kernels
+multi_rocket_features   MultiRocketFeatures, with four statistics and differences
+hydra_features  HydraFeatures, kernels that compete
+_series         what these share: series of any length in, features out
+_ternary        the kernels of MiniRocket and MultiRocket
 _transformer    what all of them share: blocks of images, memory, names
 _settings       parameters, checked together
 _forms          a table: name -> form of convolution
@@ -31,11 +37,16 @@ from convlib.estimators.deform_conv_features import DeformConvFeatures
 from convlib.estimators.graph_conv_classifier import GraphConvClassifier
 from convlib.estimators.graph_conv_transform import GraphConvTransform
 from convlib.estimators.graph_pool import GraphPool
+from convlib.estimators.hydra_features import HydraFeatures
 from convlib.estimators.image_filter import ImageFilter
+from convlib.estimators.mini_rocket_features import MiniRocketFeatures
+from convlib.estimators.multi_rocket_features import MultiRocketFeatures
 from convlib.estimators.pixel_classifier import PixelClassifier
 from convlib.estimators.pixel_features import PixelFeatures
+from convlib.estimators.rocket_features import RocketFeatures
 
 __all__ = [
     "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
-    "ImageFilter", "PixelClassifier", "PixelFeatures",
+    "HydraFeatures", "ImageFilter", "MiniRocketFeatures", "MultiRocketFeatures", "PixelClassifier",
+    "PixelFeatures", "RocketFeatures",
 ]

@@ -51,8 +51,7 @@ class LayerSettings:
 
     def kernel_names(self):
         """Return a name for each kernel, such as 'k07'."""
-        digits = len(str(self.n_kernels - 1))
-        return [f"k{k:0{digits}d}" for k in range(self.n_kernels)]
+        return numbered("k", self.n_kernels)
 
     def learn(self, images, random_state):
         """Return the `Learnt` kernels for a list of `Images`."""
@@ -193,6 +192,12 @@ def _checked_pool(parameters, rank):
     if pool is not None and pool not in WINDOW_KINDS:
         raise ValueError(f"pool={pool!r} needs pool_size='global'; got pool_size={size}")
     return pool, size, stride
+
+
+def numbered(letter, n):
+    """Return names such as 'k07' for n things."""
+    digits = len(str(n - 1))
+    return [f"{letter}{i:0{digits}d}" for i in range(n)]
 
 
 def finite_factor(name, value):

@@ -19,6 +19,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "stencil_fma.h"
 #include "winograd.h"
 #include "statistics.h"
+#include "rocket.h"
 #include "epilogue.h"
 #include "product_complex.h"
 #include "fft.h"
@@ -42,6 +43,7 @@ _Static_assert(MAX_ROWS <= MOST_ROWS, "arrays for a product tile are too short")
 #include "stencil_fma.h"
 #include "winograd.h"
 #include "statistics.h"
+#include "rocket.h"
 #include "epilogue.h"
 #include "product_complex.h"
 #include "fft.h"
@@ -157,6 +159,14 @@ const microkernels TABLE(TIER) = {
     .magnitude_f64 = magnitude_f64,
     .widen_f32 = widen_f32,
     .widen_f64 = widen_f64,
+    .convolution_extremes_f32 = convolution_extremes_f32,
+    .convolution_extremes_f64 = convolution_extremes_f64,
+    .count_above_f32 = count_above_f32,
+    .count_above_f64 = count_above_f64,
+    .pool_positives_f32 = pool_positives_f32,
+    .pool_positives_f64 = pool_positives_f64,
+    .compete_f32 = compete_f32,
+    .compete_f64 = compete_f64,
     .byte_sums = byte_sums,
     .byte_slide = byte_slide,
     .byte_columns = byte_columns,

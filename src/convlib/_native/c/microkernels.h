@@ -76,6 +76,15 @@ typedef struct {
     int stream; /* whether to store past the caches */
 } plane_output;
 
+/* What is known so far of the points of a series that are above a threshold. */
+typedef struct {
+    int64_t count;
+    int64_t places;  /* the sum of their indices */
+    int64_t longest; /* stretch of them */
+    int64_t run;     /* the stretch that the last point belongs to, 0 if it is not above */
+    double total;    /* by how much they are above, added up */
+} positives;
+
 enum { BYTES_BLOCK = 128 }; /* values of the loops of bytes.h, in any tier */
 
 enum { MOST_ROWS = 10 }; /* of a product tile, in any tier */
@@ -476,6 +485,38 @@ typedef struct {
     /* combine.h: bytes as numbers. */
     void (*widen_f32)(ptrdiff_t n, const uint8_t *x, float *out);
     void (*widen_f64)(ptrdiff_t n, const uint8_t *x, double *out);
+
+    /* rocket.h: of n points i of n_kernels <= 4 convolutions, panel[k] + the sum over taps of
+     * panel[n_kernels * (1 + tap) + k] * x[i + offsets[tap]], the maxima and how many are positive.
+     * Reads on to the end of the last vector, as the following do; less than 2^31 points. */
+    void (*convolution_extremes_f32)(ptrdiff_t n_kernels, ptrdiff_t n_taps,
+                                     const ptrdiff_t *offsets, const float *panel, ptrdiff_t n,
+                                     const float *x, float *maxima, int64_t *n_positive);
+    void (*convolution_extremes_f64)(ptrdiff_t n_kernels, ptrdiff_t n_taps,
+                                     const ptrdiff_t *offsets, const double *panel, ptrdiff_t n,
+                                     const double *x, double *maxima, int64_t *n_positive);
+
+    /* counts[j] = how many of the n values a[i] + factor * b[i] are above thresholds[j]. */
+    void (*count_above_f32)(ptrdiff_t n, const float *a, const float *b, float factor,
+                            ptrdiff_t n_thresholds, const float *thresholds, int64_t *counts);
+    void (*count_above_f64)(ptrdiff_t n, const double *a, const double *b, double factor,
+                            ptrdiff_t n_thresholds, const double *thresholds, int64_t *counts);
+
+    /* Continues `so_far` with the next points of a series, of which point lane * n_steps + i is
+     * x[i * lanes + lane] and has the index `first` + lane * n_steps + i. Points of a last block
+     * that are not there are -inf. */
+    void (*pool_positives_f32)(ptrdiff_t n_steps, int64_t first, const float *x, float threshold,
+                               positives *so_far);
+    void (*pool_positives_f64)(ptrdiff_t n_steps, int64_t first, const double *x, double threshold,
+                               positives *so_far);
+
+    /* Of n points, each with the values rows[k * step + i] of n_kernels kernels: the largest is
+     * added to the gains of its kernel, the least counts for its own; the first of equal ones.
+     * `room` holds 2 * n_kernels vectors; reads on to a multiple of 4 vectors. */
+    void (*compete_f32)(ptrdiff_t n_kernels, ptrdiff_t n, const float *rows, ptrdiff_t step,
+                        float *room, double *gains, int64_t *counts);
+    void (*compete_f64)(ptrdiff_t n_kernels, ptrdiff_t n, const double *rows, ptrdiff_t step,
+                        double *room, double *gains, int64_t *counts);
 
     /* bytes.h: for i < n, and on to the next multiple of BYTES_BLOCK, in 16 bits:
      * byte_sums: out[i] = sum over r of x[r * step + i];
