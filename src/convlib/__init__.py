@@ -29,12 +29,15 @@ __version__ = _version()
 
 _MODULES = ("banks", "displays", "filters", "grad", "graph", "layers")
 _ESTIMATORS = (
-    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
-    "ImageFilter", "PixelClassifier", "PixelFeatures",
+    "ConvFeatures", "ConvNetClassifier", "ConvNetRegressor", "DeformConvFeatures",
+    "GraphConvClassifier", "GraphConvTransform", "GraphPool", "ImageFilter", "PixelClassifier",
+    "PixelFeatures",
 )
 
 __all__ = [
     "ConvFeatures",
+    "ConvNetClassifier",
+    "ConvNetRegressor",
     "ConvPlan",
     "DeformConvFeatures",
     "GraphConvClassifier",

@@ -92,7 +92,7 @@ class Dropout(Layer):
     >>> from convlib.layers import Dropout
     >>> values = np.ones((1, 5), np.float32)
     >>> Dropout(0.5).forward({}, values, training=True, rng=np.random.default_rng(0))[0]
-    array([[2., 0., 0., 0., 2.]], dtype=float32)
+    array([[2., 2., 2., 0., 0.]], dtype=float32)
     """
 
     rate: float = 0.5
