@@ -18,8 +18,7 @@ SIGNALS = {"hidden_channels": (8,), "kernel_size": (3,)} | QUICK
 
 
 def expected_failures(estimator):
-    """Return the checks that a setting rules out: rows set aside or batches depend on their number.
-    """
+    """Return the checks that settings rule out: some depend on the number of rows."""
     if not estimator.early_stopping:
         return {}
     reason = "which rows are set aside, and the statistics of batches, depend on the rows"
