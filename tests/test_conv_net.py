@@ -7,7 +7,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import convlib as cl
@@ -221,3 +223,54 @@ def test_too_large_steps_are_told():
     with pytest.raises(ValueError, match="too large for these data"), np.errstate(all="ignore"):
         small(learning_rate_init=1e9, solver="sgd", momentum=0, max_iter=50).fit(
             IMAGES[:100], Y[:100])
+
+
+# A trained network as features
+
+
+def test_a_layer_as_a_transformer():
+    network = small(layers=[nn.Conv(8, activation="relu"), nn.MaxPool(), nn.Flatten(),
+                            nn.Dense(16, "relu")], max_iter=20, learning_rate_init=0.005)
+    network.fit(IMAGES[:300], Y[:300])
+    last = network.as_transformer()
+    features = last.transform(IMAGES)
+    assert features.shape == (len(IMAGES), 16)
+    scores = features @ network.coefs_["4.weight"] + network.coefs_["4.bias"]
+    np.testing.assert_allclose(scores, network.decision_function(IMAGES), rtol=1e-4, atol=1e-4)
+    maps = network.as_transformer(layer=1)
+    assert maps.transform(IMAGES).shape == (len(IMAGES), 4 * 4 * 8)
+    assert maps.get_feature_names_out()[8] == "layer1_k0_r0c1"
+    model = make_pipeline(last, LogisticRegression(max_iter=1000))
+    assert cross_val_score(model, IMAGES[300:900], Y[300:900], cv=3).mean() > 0.8
+    network.partial_fit(IMAGES[:300], Y[:300])
+    np.testing.assert_array_equal(last.transform(IMAGES), features)
+    assert clone(last) is last
+    loaded = pickle.loads(pickle.dumps(last))
+    np.testing.assert_array_equal(loaded.transform(IMAGES), features)
+    with pytest.raises(ValueError, match="layer must be"):
+        network.as_transformer(7)
+
+
+def test_kernels_of_one_layer_by_backpropagation():
+    learnt, random = (make_pipeline(
+        cl.ConvFeatures(8, kernels=kernels, pool_size=4, random_state=0),
+        LogisticRegression(max_iter=2000)) for kernels in ("backprop", "random"))
+    scores = [model.fit(IMAGES[:900], Y[:900]).score(IMAGES[900:], Y[900:])
+              for model in (learnt, random)]
+    assert scores[0] > scores[1]
+    features = learnt[0]
+    assert features.kernels_.shape == (3, 3, 1, 8)
+    assert features.kernels_.dtype == np.float32
+    other = clone(features).set_params(n_threads=1).fit(IMAGES[:900], Y[:900])
+    np.testing.assert_array_equal(other.kernels_, features.kernels_)
+    np.testing.assert_array_equal(other.bias_, features.bias_)
+
+
+@pytest.mark.parametrize(("parameters", "y", "message"), [
+    ({}, None, "requires y"), ({"conv": "depthwise"}, Y[:50], "goes with"),
+    ({"pool": "std", "pool_size": "global"}, Y[:50], "goes with"),
+    ({"dilations": (1, 2)}, Y[:50], "goes with"), ({}, Y[:50] + 0.5, "Unknown label type"),
+])
+def test_what_backpropagation_of_a_layer_does_not_take(parameters, y, message):
+    with pytest.raises(ValueError, match=message):
+        cl.ConvFeatures(4, kernels="backprop", **parameters).fit(IMAGES[:50], y)

@@ -5,6 +5,9 @@ deform_conv_features   DeformConvFeatures, the same with taps that offsets move
 conv_net_classifier   ConvNetClassifier, a network of convolutions
 conv_net_regressor   ConvNetRegressor, the same for numbers
 _conv_net       what both of them share
+_conv_network   layers with their arrays, as a model to train
+_net_features   a layer of a fitted network as a transformer
+_backprop       kernels of one layer, learnt with labels
 graph_conv_transform   GraphConvTransform, features of nodes convolved along edges
 graph_pool      GraphPool, a row of features for each graph
 _graphs         the ways in which a graph comes

@@ -1,6 +1,6 @@
 """What ConvNetClassifier and ConvNetRegressor share: layers, trained, and run in blocks."""
 
-from math import prod
+import copy
 
 import numpy as np
 from sklearn import get_config
@@ -10,9 +10,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from convlib import _validation as check
 from convlib._layers import chain, table
-from convlib._layers.layer import Call, is_buffer, is_weight
 from convlib.estimators import _training as training
+from convlib.estimators._conv_network import ConvNetwork
 from convlib.estimators._images import as_images, full_shape
+from convlib.estimators._net_features import NetFeatures
 from convlib.estimators._progress import CallbackSupportMixin, Epochs
 from convlib.estimators._settings import finite_factor, memory_bytes
 from convlib.layers import Conv, Dense, Flatten, MaxPool
@@ -21,62 +22,6 @@ from convlib.layers import Conv, Dense, Flatten, MaxPool
 ACTIVATIONS = (None, "relu", "relu6", "leaky_relu", "sigmoid", "tanh")
 MOST_BATCH = 200                 # of batch_size="auto", as in scikit-learn
 BLOCK_BYTES = 32 * 2**20         # of the largest arrays of a block of images in predict
-
-
-class ConvNetwork:
-    """A chain of layers with its arrays, as the training loop wants a model.
-
-    A batch is a list of numbers of images; `load(batch)` returns the images, `loss_of(outputs,
-    batch)` the loss and its gradient.
-    """
-
-    def __init__(self, layers, input_shape, rng, dtype, n_threads):
-        self.layers, self.input_shape, self.n_threads = layers, input_shape, n_threads
-        self.shapes = chain.shapes_through(layers, input_shape)
-        self.arrays = chain.initial_arrays(layers, input_shape, rng, dtype)
-        self.dtype = np.dtype(dtype)
-        self.load = self.loss_of = None
-
-    @property
-    def names(self):
-        """Names of the arrays that are learnt."""
-        return [name for name in self.arrays if not is_buffer(name)]
-
-    @property
-    def parameters(self):
-        """The arrays that are learnt."""
-        return [self.arrays[name] for name in self.names]
-
-    @property
-    def buffers(self):
-        """The arrays that layers themselves change."""
-        return [array for name, array in self.arrays.items() if is_buffer(name)]
-
-    def decays(self, alpha):
-        """Return the penalty of each parameter: of weights, and of no biases."""
-        return [alpha if is_weight(name) else 0.0 for name in self.names]
-
-    def loss_and_gradients(self, batch, rng):
-        """Return the mean loss of a batch and its gradients by the parameters."""
-        call = Call(True, rng, self.n_threads)
-        outputs, caches = chain.forward(self.layers, self.arrays, self.load(batch), call)
-        loss, grads = self.loss_of(outputs, batch)
-        _, by_arrays = chain.backward(
-            self.layers, self.arrays, caches, grads, call._replace(wants_images=False))
-        return loss, [by_arrays[name] for name in self.names]
-
-    def outputs(self, images, n_threads, n_layers=None):
-        """Return the outputs of the first layers, of all where `n_layers` is None."""
-        return chain.forward(
-            self.layers[:n_layers], self.arrays, images, Call(False, None, n_threads))[0]
-
-    def block_images(self, budget):
-        """Return how many images may go through the layers at a time."""
-        most = max(map(prod, self.shapes))
-        return max(1, int(budget // (2 * most * self.dtype.itemsize)))
-
-    def __getstate__(self):
-        return vars(self) | {"load": None, "loss_of": None}
 
 
 class ConvNet(CallbackSupportMixin, BaseEstimator):
@@ -131,6 +76,41 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
             Spatial axes and channels. None is that of `fit`, or `image_shape`.
         """
         print(table.as_text(*self._described(input_shape)))
+
+    def as_transformer(self, layer=-2):
+        """Return a transformer whose features are the outputs of a layer of the fitted network.
+
+        Its weights are those of now: what the network learns later does not change it, nor does
+        its own `fit`, and `clone` keeps it fitted.
+
+        Parameters
+        ----------
+        layer : int, default=-2
+            Number of the layer in `layers_`; -2 is what the last one gets, -1 its outputs.
+
+        Returns
+        -------
+        transformer : NetFeatures
+            A fitted step of a Pipeline. Features are rows; maps have all channels of a pixel, then
+            those of the next.
+        """
+        check_is_fitted(self)
+        n_layers = len(self.layers_)
+        number = check.as_int(layer)
+        if number is None or not -n_layers <= number < n_layers:
+            raise ValueError(
+                f"layer must be an integer from {-n_layers} to {n_layers - 1}; got {layer!r}")
+        kept = copy.copy(self)
+        kept._network, kept._optimizer = copy.deepcopy(self._network), None
+        kept.coefs_ = kept._network.arrays
+        return NetFeatures(kept, number % n_layers)
+
+    def _kernel_pictures(self):
+        """Return the kernels of the first convolution, and None for their names."""
+        for name, array in self.coefs_.items():
+            if name.endswith("kernel"):
+                return array, None
+        raise TypeError("estimator must have a convolution; got layers without kernels")
 
     def _html_repr(self):
         """Return the picture of the estimator with the table of its layers below."""
