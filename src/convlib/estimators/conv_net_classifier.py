@@ -119,7 +119,7 @@ class ConvNetClassifier(ClassifierMixin, ConvNet):
     >>> from convlib import ConvNetClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> network = ConvNetClassifier(
-    ...     (16, 32), image_shape=(8, 8), scale=1 / 16, max_iter=10, random_state=0)
+    ...     (16, 32), image_shape=(8, 8), scale=1 / 16, batch_size=32, random_state=0)
     >>> network.fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > 0.9
     True
     """
