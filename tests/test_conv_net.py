@@ -241,7 +241,7 @@ def test_a_layer_as_a_transformer():
     assert maps.transform(IMAGES).shape == (len(IMAGES), 4 * 4 * 8)
     assert maps.get_feature_names_out()[8] == "layer1_k0_r0c1"
     model = make_pipeline(last, LogisticRegression(max_iter=1000))
-    assert cross_val_score(model, IMAGES[300:900], Y[300:900], cv=3).mean() > 0.8
+    assert cross_val_score(model, IMAGES[300:900], Y[300:900], cv=3).mean() > 0.7
     network.partial_fit(IMAGES[:300], Y[:300])
     np.testing.assert_array_equal(last.transform(IMAGES), features)
     assert clone(last) is last
