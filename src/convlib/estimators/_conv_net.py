@@ -28,7 +28,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
     """A network of convolutions that is trained by backpropagation.
 
     A subclass has `_targets(y, reset)`, `_n_outputs`, `_loss(outputs, targets, weights)` and
-    `_validation_score(outputs, targets)`.
+    `_validation_score(outputs, targets, weights)`.
     """
 
     def __init__(self, hidden_channels=(32, 64), *, layers=None, kernel_size=3, activation="relu",
@@ -211,7 +211,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         taught, validate = np.arange(len(images)), None
         if self.early_stopping and not incremental:
             taught, aside = self._split(y, random_state)
-            validate = self._validation(images, y, aside)
+            validate = self._validation(images, y, weights, aside)
         load = self._loader(images)
         network.load = lambda batch: load(taught[batch])
 
@@ -271,11 +271,14 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
             return batch if factor == 1 else batch * dtype.type(factor)
         return load
 
-    def _validation(self, images, y, aside):
+    def _validation(self, images, y, weights, aside):
+        """Return the function that measures the network on images that were set aside."""
+        shares = None if weights is None or not weights[aside].any() else weights[aside]
+
         def validate():
             outputs = self._run(images, aside)
-            loss, _ = self._loss(outputs, y[aside], None)
-            return self._validation_score(outputs, y[aside]), loss
+            loss, _ = self._loss(outputs, y[aside], shares)
+            return self._validation_score(outputs, y[aside], shares), loss
         return validate
 
     def _run(self, images, rows=None, n_layers=None):

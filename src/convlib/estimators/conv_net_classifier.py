@@ -281,5 +281,5 @@ class ConvNetClassifier(ClassifierMixin, ConvNet):
     def _loss(self, outputs, codes, weights):
         return training.softmax_cross_entropy(outputs, codes, weights)
 
-    def _validation_score(self, outputs, codes):
-        return float((outputs.argmax(axis=1) == codes).mean())
+    def _validation_score(self, outputs, codes, weights):
+        return float(np.average(outputs.argmax(axis=1) == codes, weights=weights))

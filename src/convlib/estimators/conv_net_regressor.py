@@ -226,5 +226,7 @@ class ConvNetRegressor(RegressorMixin, ConvNet):
     def _loss(self, outputs, targets, weights):
         return training.squared_error(outputs, targets.astype(outputs.dtype), weights)
 
-    def _validation_score(self, outputs, targets):
-        return float(r2_score(targets, outputs)) if len(targets) > 1 else 0.0
+    def _validation_score(self, outputs, targets, weights):
+        if len(targets) < 2:
+            return 0.0    # there is no variance; the loss decides
+        return float(r2_score(targets, outputs, sample_weight=weights))
