@@ -69,14 +69,14 @@ def summary(layers, input_shape):
     --------
     >>> from convlib.layers import Conv, Dense, Flatten, MaxPool, summary
     >>> print(summary([Conv(8), MaxPool(), Flatten(), Dense(10)], (8, 8, 1)))
-    layer    output     parameters  multiply-adds   sees
-    ----------------------------------------------------
+    layer    output     parameters  multiply-adds     sees
+    ------------------------------------------------------
     input    8 x 8 x 1
-    Conv     8 x 8 x 8          80          4,608  3 x 3
-    MaxPool  4 x 4 x 8           0              0  4 x 4
+    Conv     8 x 8 x 8          80          4,608    3 x 3
+    MaxPool  4 x 4 x 8           0              0    4 x 4
     Flatten  128                 0              0  10 x 10
     Dense    10              1,290          1,280  10 x 10
-    ----------------------------------------------------
+    ------------------------------------------------------
     total                    1,370          5,888
     """
     return _table.as_text(_chain.check_layers("layers", layers), input_shape)
