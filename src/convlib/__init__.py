@@ -2,8 +2,8 @@
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
 `convlib.shapes`, classic filters in `convlib.filters`, and as kernels in `convlib.banks`, graph
-convolutions in `convlib.graph`, pictures in `convlib.displays`. Estimators load scikit-learn when
-they are first asked for.
+convolutions in `convlib.graph`, layers of networks in `convlib.layers`, pictures in
+`convlib.displays`. Estimators load scikit-learn when they are first asked for.
 """
 
 from importlib import import_module
@@ -27,14 +27,17 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
-_MODULES = ("banks", "displays", "filters", "grad", "graph")
+_MODULES = ("banks", "displays", "filters", "grad", "graph", "layers")
 _ESTIMATORS = (
-    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
-    "ImageFilter", "PixelClassifier", "PixelFeatures",
+    "ConvFeatures", "ConvNetClassifier", "ConvNetRegressor", "DeformConvFeatures",
+    "GraphConvClassifier", "GraphConvTransform", "GraphPool", "ImageFilter", "PixelClassifier",
+    "PixelFeatures",
 )
 
 __all__ = [
     "ConvFeatures",
+    "ConvNetClassifier",
+    "ConvNetRegressor",
     "ConvPlan",
     "DeformConvFeatures",
     "GraphConvClassifier",
@@ -60,6 +63,7 @@ __all__ = [
     "grad",
     "graph",
     "im2col",
+    "layers",
     "lp_pool",
     "max_pool",
     "max_unpool",
