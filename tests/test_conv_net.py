@@ -85,8 +85,10 @@ def test_same_bits_for_any_number_of_threads_and_blocks(layers, dtype):
 
 
 def test_learns_digits():
-    network = small(hidden_channels=(16, 32), max_iter=12).fit(IMAGES[:1200], Y[:1200])
-    assert network.score(IMAGES[1200:], Y[1200:]) > 0.88
+    network = small(hidden_channels=(16, 32), max_iter=12, learning_rate_init=0.005)
+    network.fit(IMAGES[:1200], Y[:1200])
+    pixels = LogisticRegression(max_iter=1000).fit(X[:1200], Y[:1200])
+    assert network.score(IMAGES[1200:], Y[1200:]) > pixels.score(X[1200:], Y[1200:])
     assert network.n_iter_ == len(network.loss_curve_) == 12
     assert network.loss_curve_[-1] < 0.2 * network.loss_curve_[0]
     assert network.coefs_["0.kernel"].shape == (3, 3, 1, 16)
@@ -240,8 +242,13 @@ def test_a_layer_as_a_transformer():
     maps = network.as_transformer(layer=1)
     assert maps.transform(IMAGES).shape == (len(IMAGES), 4 * 4 * 8)
     assert maps.get_feature_names_out()[8] == "layer1_k0_r0c1"
+    # Images that the network has not seen, by what it learnt from others: enough of it is there
+    # for a linear model to come near the network itself.
+    rows = slice(300, 900)
     model = make_pipeline(last, LogisticRegression(max_iter=1000))
-    assert cross_val_score(model, IMAGES[300:900], Y[300:900], cv=3).mean() > 0.7
+    score = cross_val_score(model, IMAGES[rows], Y[rows], cv=3).mean()
+    assert score > network.score(IMAGES[rows], Y[rows]) - 0.02
+    assert score > 0.8
     network.partial_fit(IMAGES[:300], Y[:300])
     np.testing.assert_array_equal(last.transform(IMAGES), features)
     assert clone(last) is last

@@ -2,7 +2,8 @@
 
 A layer is a small description that never changes. It knows the shape of its outputs, how many
 values it learns, how many products it takes and how far it sees; given arrays it runs forward, and
-backward for the gradients. A network is a list of layers, as `convlib.ConvNetClassifier` takes it.
+backward for the gradients. A network is a list of layers, as `convlib.ConvNetClassifier` takes it;
+a `Network` holds weights as well.
 """
 
 from convlib._layers import chain as _chain
@@ -16,7 +17,9 @@ from convlib._layers.convolutions import (
 )
 from convlib._layers.deformable import DeformConv
 from convlib._layers.heads import Dense, Flatten
+from convlib._layers.insight import deconvnet, occlusion_map
 from convlib._layers.layer import Layer
+from convlib._layers.network import Network
 from convlib._layers.pooling import AveragePool, GlobalPool, MaxPool
 from convlib._layers.transposed import TransposedConv
 from convlib._layers.values import Activation, BatchNorm, ChannelShuffle, Dropout
@@ -36,10 +39,13 @@ __all__ = [
     "GlobalPool",
     "Layer",
     "MaxPool",
+    "Network",
     "Residual",
     "SeparableConv",
     "SpatiallySeparableConv",
     "TransposedConv",
+    "deconvnet",
+    "occlusion_map",
     "summary",
 ]
 

@@ -10,4 +10,6 @@ values         Activation, Dropout, BatchNorm, ChannelShuffle
 heads          Flatten, Dense
 blocks         Branches, Residual
 table          the summary of a network
+network        Network: layers with weights that change no more
+insight        deconvnet, occlusion_map: what in an image a value comes from
 """

@@ -66,6 +66,11 @@ class Branches(Layer):
         return self._joined([chain.initial_arrays(branch, input_shape, rng, dtype)
                              for branch in self.branches])
 
+    def _packed(self, arrays, input_shape):
+        return self._joined(
+            chain.packed(branch, chain.arrays_of(number, arrays), input_shape)
+            for number, branch in enumerate(self.branches))
+
     def _n_macs(self, input_shape):
         return sum(chain.n_macs(branch, input_shape) for branch in self.branches)
 
@@ -157,6 +162,11 @@ class Residual(Layer):
         return self._joined([chain.initial_arrays(path, input_shape, rng, dtype)
                              for path in self._paths()])
 
+    def _packed(self, arrays, input_shape):
+        return self._joined([
+            chain.packed(path, chain.arrays_of(name, arrays), input_shape)
+            for name, path in zip(("layers", "shortcut"), self._paths())])
+
     def _n_macs(self, input_shape):
         return sum(chain.n_macs(path, input_shape) for path in self._paths())
 
@@ -177,7 +187,7 @@ class Residual(Layer):
 
     def _backward(self, arrays, cache, grads, call):
         cache, around_cache, outputs = cache
-        grads = activation_back(grads, self.activation, ("outputs", outputs), call.n_threads)
+        grads = activation_back(grads, self.activation, ("outputs", outputs), call)
         inner, by_layers = chain.backward(
             self.layers, chain.arrays_of("layers", arrays), cache, grads, call)
         around, by_shortcut = chain.backward(

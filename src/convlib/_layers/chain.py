@@ -46,6 +46,12 @@ def initial_arrays(layers, input_shape, rng, dtype):
             for name, array in layer._initial_arrays(shape, rng, dtype).items()}
 
 
+def packed(layers, arrays, input_shape):
+    """Return the arrays of all layers with kernels packed, for outputs outside of training."""
+    return {f"{number}.{name}": array for number, layer, shape in steps(layers, input_shape)
+            for name, array in layer._packed(arrays_of(number, arrays), shape).items()}
+
+
 def n_macs(layers, input_shape):
     """Return the products of all layers."""
     return sum(layer._n_macs(shape) for _, layer, shape in steps(layers, input_shape))
@@ -65,11 +71,11 @@ def arrays_of(number, arrays):
 
 
 def forward(layers, arrays, images, call):
-    """Return the outputs of the last layer, and in training what all have kept."""
+    """Return the outputs of the last layer, and what all have kept."""
     caches = []
     for number, layer in enumerate(layers):
         images, cache = layer._forward(arrays_of(number, arrays), images, call)
-        caches.append(cache if call.training else None)
+        caches.append(cache if call.keeps else None)
     return images, caches
 
 

@@ -10,7 +10,7 @@ from convlib import grad
 from convlib._layers import chain
 from convlib._layers.layer import RECTIFIERS, Layer, random_weights, spatial_rank
 from convlib._layers.values import SIGNLESS, activate, activation_back
-from convlib.ops.conv import conv
+from convlib.ops.conv import PackedKernel, conv, pack_kernel
 from convlib.ops.separable import depthwise_conv, separable_conv
 from convlib.shapes import output_size
 
@@ -58,7 +58,7 @@ class Windowed(Layer):
 
     def _activated(self, run, call):
         """Return the outputs of `run(activation)` and what tells their slopes."""
-        if call.training and self.activation in SIGNLESS:
+        if call.keeps and self.activation in SIGNLESS:
             sums = run(None)
             return activate(sums, self.activation, call.n_threads), ("inputs", sums)
         outputs = run(self.activation)
@@ -66,7 +66,7 @@ class Windowed(Layer):
 
     def _by_sums(self, grads, slopes, call):
         """Return the gradient by what came before the activation."""
-        return activation_back(grads, self.activation, slopes, call.n_threads)
+        return activation_back(grads, self.activation, slopes, call)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,15 @@ class Conv(Windowed):
         return self._drawn(input_shape, rng, dtype, prod(size) * n_inputs,
                            prod(size) * n_outputs // self.groups)
 
+    def _packed(self, arrays, input_shape):
+        kernel = arrays["kernel"]
+        return {"kernel": pack_kernel(
+            kernel, input_shape, arrays.get("bias"), activation=self.activation,
+            dtype=kernel.dtype, **self._settings(kernel.ndim - 2))}
+
     def _forward(self, arrays, images, call):
+        if isinstance(arrays["kernel"], PackedKernel):
+            return conv(images, arrays["kernel"], n_threads=call.n_threads), None
         outputs, slopes = self._activated(lambda activation: conv(
             images, arrays["kernel"], arrays.get("bias"), activation=activation,
             n_threads=call.n_threads, **self._settings(images.ndim - 2)), call)
@@ -207,7 +215,16 @@ class DepthwiseConv(Windowed):
         taps = prod(self._size(input_shape))
         return self._drawn(input_shape, rng, dtype, taps, taps * self.multiplier)
 
+    def _packed(self, arrays, input_shape):
+        *size, channels, multiplier = arrays["kernel"].shape
+        kernel = arrays["kernel"].reshape(*size, 1, channels * multiplier)
+        return {"kernel": pack_kernel(
+            kernel, input_shape, arrays.get("bias"), activation=self.activation, groups=channels,
+            dtype=kernel.dtype, **self._settings(kernel.ndim - 2))}
+
     def _forward(self, arrays, images, call):
+        if isinstance(arrays["kernel"], PackedKernel):
+            return conv(images, arrays["kernel"], n_threads=call.n_threads), None
         outputs, slopes = self._activated(lambda activation: depthwise_conv(
             images, arrays["kernel"], arrays.get("bias"), activation=activation,
             n_threads=call.n_threads, **self._settings(images.ndim - 2)), call)
@@ -239,6 +256,9 @@ class Steps(Layer):
 
     def _initial_arrays(self, input_shape, rng, dtype):
         return chain.initial_arrays(self._steps(len(input_shape) - 1), input_shape, rng, dtype)
+
+    def _packed(self, arrays, input_shape):
+        return chain.packed(self._steps(len(input_shape) - 1), arrays, input_shape)
 
     def _n_macs(self, input_shape):
         return chain.n_macs(self._steps(len(input_shape) - 1), input_shape)
@@ -306,8 +326,11 @@ class SeparableConv(Steps):
             Conv(self.out_channels, 1, activation=self.activation, bias=self.bias),
         )
 
+    def _packed(self, arrays, input_shape):
+        return arrays    # both halves run at once, block by block, on plain kernels
+
     def _forward(self, arrays, images, call):
-        if call.training:
+        if call.keeps:
             return super()._forward(arrays, images, call)
         depthwise, _ = self._steps(images.ndim - 2)
         return separable_conv(

@@ -117,6 +117,9 @@ class DeformConv(Windowed):
         kernel, window = arrays["kernel"], self._window(2)
         settings = window | {"groups": self.groups, "n_threads": call.n_threads}
         grads = self._by_sums(grads, slopes, call)
+        if call.rectifies:
+            return grad.deform_conv_images(
+                grads, images.shape[1:-1], kernel, *points, **settings), {}
         by_arrays = {"kernel": grad.deform_conv_kernel(
             grads, images, kernel.shape[:2], *points, **settings)}
         if self.bias:

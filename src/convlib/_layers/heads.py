@@ -10,7 +10,7 @@ from convlib import grad
 from convlib._layers.layer import RECTIFIERS, Layer, random_weights, whole_field
 from convlib._layers.values import SIGNLESS, activate, activation_back
 from convlib.ops._statistics import pixel_sums
-from convlib.ops.conv import conv
+from convlib.ops.conv import PackedKernel, conv, pack_kernel
 
 
 def product(values, weight, bias=None, activation=None, n_threads=None):
@@ -19,6 +19,13 @@ def product(values, weight, bias=None, activation=None, n_threads=None):
         return np.empty((0, weight.shape[1]), values.dtype)
     return conv(values[np.newaxis], weight[np.newaxis], bias, activation=activation,
                 n_threads=n_threads)[0]
+
+
+def packed_product(values, weight, n_threads):
+    """Return the same for a weight that was packed with its bias and activation."""
+    if not len(values):
+        return np.empty((0, weight.bias.size), values.dtype)
+    return conv(values[np.newaxis], weight, n_threads=n_threads)[0]
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,17 @@ class Dense(Layer):
     def _n_macs(self, input_shape):
         return input_shape[0] * self.n_units
 
+    def _packed(self, arrays, input_shape):
+        weight = arrays["weight"]
+        return {"weight": pack_kernel(
+            weight[np.newaxis], (1, *input_shape), arrays.get("bias"), dtype=weight.dtype,
+            activation=self.activation)}
+
     def _forward(self, arrays, images, call):
         weight, bias = arrays["weight"], arrays.get("bias")
-        if call.training and self.activation in SIGNLESS:
+        if isinstance(weight, PackedKernel):
+            return packed_product(images, weight, call.n_threads), None
+        if call.keeps and self.activation in SIGNLESS:
             sums = product(images, weight, bias, None, call.n_threads)
             return activate(sums, self.activation, call.n_threads), (images, ("inputs", sums))
         outputs = product(images, weight, bias, self.activation, call.n_threads)
@@ -111,7 +126,7 @@ class Dense(Layer):
 
     def _backward(self, arrays, cache, grads, call):
         images, slopes = cache
-        grads = activation_back(grads, self.activation, slopes, call.n_threads)
+        grads = activation_back(grads, self.activation, slopes, call)
         by_arrays = {"weight": grad.conv_kernel(
             grads[np.newaxis], images[np.newaxis], 1, n_threads=call.n_threads)[0]}
         if self.bias:

@@ -19,10 +19,12 @@ BUFFERS = ("running_mean", "running_variance")    # change in training, but not 
 class Call(NamedTuple):
     """How arrays are computed with."""
 
-    training: bool = False
+    training: bool = False        # values are dropped, and statistics are those of the batch
     rng: object = None
     n_threads: int | None = None
-    wants_images: bool = True
+    wants_images: bool = True     # the gradient by the inputs
+    keeps: bool = False           # what `_backward` needs
+    rectifies: bool = False       # on the way back, as a deconvolutional network does
 
 
 class Field(NamedTuple):
@@ -193,7 +195,8 @@ class Layer:
         cache : object
             None outside of training.
         """
-        outputs, cache = self._forward(arrays, images, Call(training, rng, n_threads))
+        call = Call(training, rng, n_threads, keeps=training)
+        outputs, cache = self._forward(arrays, images, call)
         return outputs, cache if training else None
 
     def backward(self, arrays, cache, grad_output, *, wants_images=True, n_threads=None):
@@ -229,6 +232,10 @@ class Layer:
 
     def _initial_arrays(self, input_shape, rng, dtype):
         return {}
+
+    def _packed(self, arrays, input_shape):
+        """Return the arrays with kernels packed, for outputs outside of training."""
+        return arrays
 
     def _n_macs(self, input_shape):
         return 0

@@ -65,7 +65,7 @@ class MaxPool(Pooling):
 
     def _forward(self, arrays, images, call):
         settings = self._settings(images.ndim - 2)
-        if not call.training:
+        if not call.keeps:
             return max_pool(images, n_threads=call.n_threads, **settings), None
         outputs, places = max_pool(
             images, return_indices=True, n_threads=call.n_threads, **settings)

@@ -26,12 +26,14 @@ def activate(values, activation, n_threads=None):
                 n_threads=n_threads).reshape(values.shape)
 
 
-def activation_back(grads, activation, slopes, n_threads=None):
+def activation_back(grads, activation, slopes, call):
     """Return the gradient by the inputs; `slopes` are 'inputs' or 'outputs', and these."""
     if activation is None:
         return grads
+    if call.rectifies:
+        return np.maximum(grads, 0)
     name, values = slopes
-    return grad.activation_inputs(grads, activation, n_threads=n_threads, **{name: values})
+    return grad.activation_inputs(grads, activation, n_threads=call.n_threads, **{name: values})
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Activation(Layer):
         return outputs, ("outputs", outputs)
 
     def _backward(self, arrays, cache, grads, call):
-        return activation_back(grads, self.activation, cache, call.n_threads), {}
+        return activation_back(grads, self.activation, cache, call), {}
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,8 @@ class BatchNorm(Layer):
 
     def _forward(self, arrays, images, call):
         type_ = images.dtype.type
-        epsilon = type_(self.epsilon)
         if not call.training:
-            factor = arrays["scale"] / np.sqrt(arrays["running_variance"] + epsilon)
+            factor = self._factor(arrays)
             outputs = images * factor
             outputs += arrays["shift"] - arrays["running_mean"] * factor
             return outputs, None
@@ -178,7 +179,7 @@ class BatchNorm(Layer):
         mean = _sums(images, call) / type_(count)
         normal = images - mean
         variance = _sums(np.square(normal), call) / type_(count)
-        inverse = 1 / np.sqrt(variance + epsilon)
+        inverse = 1 / np.sqrt(variance + type_(self.epsilon))
         normal *= inverse
         # Of all batches, not of this one: without the bias of a variance about its own mean.
         unbiased = variance * type_(count / max(1, count - 1))
@@ -188,7 +189,14 @@ class BatchNorm(Layer):
         outputs += arrays["shift"]
         return outputs, (normal, inverse)
 
+    def _factor(self, arrays):
+        """Return what a channel is multiplied with outside of training."""
+        variance = arrays["running_variance"]
+        return arrays["scale"] / np.sqrt(variance + variance.dtype.type(self.epsilon))
+
     def _backward(self, arrays, cache, grads, call):
+        if cache is None:
+            return grads * self._factor(arrays), {}
         normal, inverse = cache
         by_shift, by_scale = _sums(grads, call), _sums(grads * normal, call)
         by_arrays = {"scale": by_scale, "shift": by_shift}

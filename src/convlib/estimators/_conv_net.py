@@ -10,12 +10,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from convlib import _validation as check
 from convlib._layers import chain, table
+from convlib._layers.insight import layer_number
 from convlib.estimators import _training as training
 from convlib.estimators._conv_network import ConvNetwork
 from convlib.estimators._images import as_images, full_shape
 from convlib.estimators._net_features import NetFeatures
 from convlib.estimators._progress import CallbackSupportMixin, Epochs
-from convlib.estimators._settings import finite_factor, memory_bytes
+from convlib.estimators._settings import all_or_nothing, finite_factor, memory_bytes
 from convlib.layers import Conv, Dense, Flatten, MaxPool
 
 # Their slopes follow from their outputs.
@@ -95,15 +96,11 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
             those of the next.
         """
         check_is_fitted(self)
-        n_layers = len(self.layers_)
-        number = check.as_int(layer)
-        if number is None or not -n_layers <= number < n_layers:
-            raise ValueError(
-                f"layer must be an integer from {-n_layers} to {n_layers - 1}; got {layer!r}")
+        number = layer_number(layer, len(self.layers_))
         kept = copy.copy(self)
         kept._network, kept._optimizer = copy.deepcopy(self._network), None
         kept.coefs_ = kept._network.arrays
-        return NetFeatures(kept, number % n_layers)
+        return NetFeatures(kept, number)
 
     def _kernel_pictures(self):
         """Return the kernels of the first convolution, and None for their names."""
@@ -185,6 +182,10 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         check.threads(self.n_threads)
 
     def _fit(self, X, y, sample_weight, incremental):
+        with all_or_nothing(self):
+            return self._learn(X, y, sample_weight, incremental)
+
+    def _learn(self, X, y, sample_weight, incremental):
         self._check_settings()
         rank = self._rank()
         goes_on = hasattr(self, "_network") and (incremental or self.warm_start)
@@ -203,6 +204,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"X must hold images of shape {self.input_shape_}, as before; got "
                              f"{images.shape}")
         network = self._network
+        network.unsettle()
         network.n_threads = check.threads(self.n_threads)
         if self._optimizer is None or not incremental:
             self._optimizer = self._new_optimizer(network)
@@ -232,7 +234,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
                 schedule=self.learning_rate, power=self.power_t, progress=epochs,
                 verbose=int(self.verbose))
         finally:
-            network.load = network.loss_of = None
+            network.settle()
         self.loss_curve_ = [*self.loss_curve_, *history.losses]
         self.loss_, self.n_iter_ = self.loss_curve_[-1], self.n_iter_ + history.n_epochs
         self.best_iter_ = self.n_iter_
@@ -292,7 +294,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         out = np.empty((len(rows), *shape), network.dtype)
         for first in range(0, len(rows), step):
             block = rows[first:first + step]
-            out[first:first + step] = network.outputs(load(block), n_threads, n_layers)
+            out[first:first + step] = network.block_outputs(load(block), n_threads, n_layers)
         return out
 
     def _outputs(self, X, n_layers=None):

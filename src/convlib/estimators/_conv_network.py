@@ -1,26 +1,24 @@
 """Layers with their arrays, as the training loop wants a model."""
 
-from math import prod
-
-import numpy as np
-
 from convlib._layers import chain
 from convlib._layers.layer import Call, is_buffer, is_weight
+from convlib._layers.network import Network
 
 
-class ConvNetwork:
-    """A chain of layers with its arrays, as the training loop wants a model.
+class ConvNetwork(Network):
+    """A network whose arrays change: what the training loop calls a model.
 
     A batch is a list of numbers of images; `load(batch)` returns the images, `loss_of(outputs,
-    batch)` the loss and its gradient.
+    batch)` the loss and its gradient. While it learns, outputs are those of the arrays as they are;
+    `settle` packs them.
     """
 
     def __init__(self, layers, input_shape, rng, dtype, n_threads):
-        self.layers, self.input_shape, self.n_threads = layers, input_shape, n_threads
-        self.shapes = chain.shapes_through(layers, input_shape)
-        self.arrays = chain.initial_arrays(layers, input_shape, rng, dtype)
-        self.dtype = np.dtype(dtype)
-        self.load = self.loss_of = None
+        arrays = chain.initial_arrays(layers, input_shape, rng, dtype)
+        super().__init__(layers, input_shape, arrays, dtype)
+        self.arrays = arrays    # not the copies, which cannot be written to
+        self.n_threads, self.load, self.loss_of = n_threads, None, None
+        self.unsettle()
 
     @property
     def names(self):
@@ -41,24 +39,22 @@ class ConvNetwork:
         """Return the penalty of each parameter: of weights, and of no biases."""
         return [alpha if is_weight(name) else 0.0 for name in self.names]
 
+    def unsettle(self):
+        """Compute with the arrays as they are at any time."""
+        self._packed = self.arrays
+
+    def settle(self):
+        """Forget what was there for learning, and pack the kernels."""
+        self.load = self.loss_of = None
+        self._pack()
+
     def loss_and_gradients(self, batch, rng):
         """Return the mean loss of a batch and its gradients by the parameters."""
-        call = Call(True, rng, self.n_threads)
+        call = Call(True, rng, self.n_threads, wants_images=False, keeps=True)
         outputs, caches = chain.forward(self.layers, self.arrays, self.load(batch), call)
         loss, grads = self.loss_of(outputs, batch)
-        _, by_arrays = chain.backward(
-            self.layers, self.arrays, caches, grads, call._replace(wants_images=False))
+        _, by_arrays = chain.backward(self.layers, self.arrays, caches, grads, call)
         return loss, [by_arrays[name] for name in self.names]
 
-    def outputs(self, images, n_threads, n_layers=None):
-        """Return the outputs of the first layers, of all where `n_layers` is None."""
-        return chain.forward(
-            self.layers[:n_layers], self.arrays, images, Call(False, None, n_threads))[0]
-
-    def block_images(self, budget):
-        """Return how many images may go through the layers at a time."""
-        most = max(map(prod, self.shapes))
-        return max(1, int(budget // (2 * most * self.dtype.itemsize)))
-
     def __getstate__(self):
-        return vars(self) | {"load": None, "loss_of": None}
+        return super().__getstate__() | {"load": None, "loss_of": None}
