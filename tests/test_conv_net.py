@@ -242,13 +242,17 @@ def test_a_layer_as_a_transformer():
     maps = network.as_transformer(layer=1)
     assert maps.transform(IMAGES).shape == (len(IMAGES), 4 * 4 * 8)
     assert maps.get_feature_names_out()[8] == "layer1_k0_r0c1"
-    # Images that the network has not seen, by what it learnt from others: enough of it is there
-    # for a linear model to come near the network itself.
+    # No number is right for a small network that saw 300 images. But of images it has not seen, a
+    # linear model of its features tells about as many apart as the network, and more than one of
+    # features that hardly learnt.
     rows = slice(300, 900)
-    model = make_pipeline(last, LogisticRegression(max_iter=1000))
-    score = cross_val_score(model, IMAGES[rows], Y[rows], cv=3).mean()
-    assert score > network.score(IMAGES[rows], Y[rows]) - 0.02
-    assert score > 0.8
+
+    def score(features):
+        model = make_pipeline(features, LogisticRegression(max_iter=1000))
+        return cross_val_score(model, IMAGES[rows], Y[rows], cv=3).mean()
+
+    early = clone(network).set_params(max_iter=1).fit(IMAGES[:300], Y[:300]).as_transformer()
+    assert score(last) > max(score(early), network.score(IMAGES[rows], Y[rows]) - 0.02)
     network.partial_fit(IMAGES[:300], Y[:300])
     np.testing.assert_array_equal(last.transform(IMAGES), features)
     assert clone(last) is last

@@ -42,6 +42,8 @@ CASES = [
     (nn.Dense(4, activation="relu"), FLAT),
     (nn.Dense(4, activation="square", bias=False), FLAT),
     (nn.Flatten(), MAPS),
+    (nn.Softmax(), MAPS),
+    (nn.Softmax(), FLAT),
     (nn.Branches([nn.Conv(2, 1)], [nn.Conv(3, (1, 3)), nn.Conv(2, (3, 1), activation="tanh")], []),
      MAPS),
     (nn.Residual([nn.Conv(4), nn.BatchNorm()], activation="tanh"), MAPS),

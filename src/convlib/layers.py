@@ -22,7 +22,7 @@ from convlib._layers.layer import Layer
 from convlib._layers.network import Network
 from convlib._layers.pooling import AveragePool, GlobalPool, MaxPool
 from convlib._layers.transposed import TransposedConv
-from convlib._layers.values import Activation, BatchNorm, ChannelShuffle, Dropout
+from convlib._layers.values import Activation, BatchNorm, ChannelShuffle, Dropout, Softmax
 
 __all__ = [
     "Activation",
@@ -42,6 +42,7 @@ __all__ = [
     "Network",
     "Residual",
     "SeparableConv",
+    "Softmax",
     "SpatiallySeparableConv",
     "TransposedConv",
     "deconvnet",

@@ -6,7 +6,7 @@ convolutions   Conv, DepthwiseConv, SeparableConv, SpatiallySeparableConv
 transposed     TransposedConv
 deformable     DeformConv, whose offsets a second convolution learns
 pooling        MaxPool, AveragePool, GlobalPool
-values         Activation, Dropout, BatchNorm, ChannelShuffle
+values         Activation, Softmax, Dropout, BatchNorm, ChannelShuffle
 heads          Flatten, Dense
 blocks         Branches, Residual
 table          the summary of a network

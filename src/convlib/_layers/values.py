@@ -70,6 +70,34 @@ class Activation(Layer):
 
 
 @dataclass(frozen=True)
+class Softmax(Layer):
+    """Exponentials of the values of a row, or of the channels of a pixel, divided by their sum.
+
+    `convlib.ConvNetClassifier` has its own after the last layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convlib.layers import Softmax
+    >>> Softmax().forward({}, np.log([[1.0, 3.0]]))[0]
+    array([[0.25, 0.75]])
+    """
+
+    def _output_shape(self, input_shape):
+        return input_shape
+
+    def _forward(self, arrays, images, call):
+        shares = np.exp(images - images.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        return shares, shares
+
+    def _backward(self, arrays, cache, grads, call):
+        by_images = grads * cache
+        by_images -= cache * by_images.sum(axis=-1, keepdims=True)
+        return by_images, {}
+
+
+@dataclass(frozen=True)
 class Dropout(Layer):
     """Values that are left out at random while the network learns.
 
