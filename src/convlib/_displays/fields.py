@@ -35,6 +35,8 @@ class ReceptiveFieldDisplay:
         Where they are drawn.
     ax_ : matplotlib Axes
         With the image and the windows.
+    legend_ : matplotlib Legend
+        With the names and sizes.
 
     See Also
     --------
@@ -44,7 +46,7 @@ class ReceptiveFieldDisplay:
     --------
     >>> from convlib.displays import ReceptiveFieldDisplay
     >>> display = ReceptiveFieldDisplay(["one", "two"], [(3, 3), (5, 5)], (8, 8, 1)).plot()
-    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    >>> [text.get_text() for text in display.legend_.get_texts()]
     ['one: 3 x 3', 'two: 5 x 5']
     """
 
@@ -132,7 +134,7 @@ class ReceptiveFieldDisplay:
         return cls(names, sizes, input_shape, image).plot(ax)
 
     def plot(self, ax=None):
-        """Draw the windows, and set `figure_` and `ax_`.
+        """Draw the windows, and set `figure_`, `ax_` and `legend_`.
 
         Parameters
         ----------
@@ -179,9 +181,12 @@ class ReceptiveFieldDisplay:
             ylim=(max(height, row + largest[0] / 2) + margin,
                   min(0, row - largest[0] / 2) - margin),
             xticks=[], yticks=[], aspect="equal", title=f"image: {height} x {width}")
-        if len(self.names):
-            self.ax_.legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0,
-                            frameon=False, title="what a value sees", alignment="left")
+        options = {"frameon": False, "title": "what a value sees", "alignment": "left"}
+        if ax is None:
+            self.legend_ = self.figure_.legend(loc="outside right upper", **options)
+        else:
+            self.legend_ = self.ax_.legend(
+                loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, **options)
         return self
 
 
