@@ -1,6 +1,7 @@
 """What ConvNetClassifier and ConvNetRegressor share: layers, trained, and run in blocks."""
 
 import copy
+from math import ceil
 
 import numpy as np
 from sklearn import get_config
@@ -222,13 +223,16 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
             return self._loss(outputs, y[rows], None if weights is None else weights[rows])
 
         network.loss_of = loss_of
-        size = min(MOST_BATCH, len(taught)) if self.batch_size == "auto" else self.batch_size
+        most = MOST_BATCH if self.batch_size == "auto" else self.batch_size
+        # As many batches, all of about one size: the statistics of a small one at the end of each
+        # epoch would be noise that BatchNorm keeps.
+        size = ceil(len(taught) / ceil(len(taught) / most))
         n_epochs = 1 if incremental else self.max_iter
         epochs = None if incremental else Epochs(self, n_epochs, X, y)
         try:
             history = training.train(
                 network, self._optimizer,
-                training.minibatches(len(taught), int(size), self.shuffle), max_epochs=n_epochs,
+                training.minibatches(len(taught), size, self.shuffle), max_epochs=n_epochs,
                 rng=self._rng, validate=validate,
                 patience=None if incremental else self.n_iter_no_change, tol=self.tol,
                 schedule=self.learning_rate, power=self.power_t, progress=epochs,

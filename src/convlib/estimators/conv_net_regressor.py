@@ -42,7 +42,7 @@ class ConvNetRegressor(RegressorMixin, ConvNet):
     alpha : float, default=0.0001
         ``alpha / 2`` times the sum of the squares of all weights is added to the mean loss.
     batch_size : int or 'auto', default='auto'
-        Images of a step. 'auto' is 200, or all where there are fewer.
+        Images of a step at most; all steps of an epoch take about as many. 'auto' is 200.
     learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
         Whether the size of the steps is divided by ``epoch ** power_t``, or by 5 where training
         would have stopped, as long as it is above 1e-6.
