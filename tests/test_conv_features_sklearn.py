@@ -30,6 +30,7 @@ ESTIMATORS = [
     ConvFeatures(2, (3,), kernels="pca", pool_size="global"),
     ConvFeatures(4, (3,), normalize_patches=True, pool_size=1, scale=0.5),
     ConvFeatures(kernel_size=(3,), kernels="sobel", pool_size=1),
+    ConvFeatures(2, (3,), kernels="backprop", pool_size="global"),
 ]
 
 

@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
-from convlib import ConvFeatures, DeformConvFeatures, banks, displays
+from convlib import (
+    ConvFeatures,
+    ConvNetClassifier,
+    DeformConvFeatures,
+    banks,
+    displays,
+    layers,
+)
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -257,6 +265,88 @@ def test_an_estimator_without_kernels_is_refused():
 
     with pytest.raises(TypeError, match="estimator must be one with kernels_"):
         Display.from_estimator(PCA(2).fit(DIGITS))
+
+
+# Maps, patterns, fields and curves
+
+
+def small_network():
+    rng = np.random.default_rng(0)
+    chain = [layers.Conv(4, activation="relu"), layers.MaxPool(), layers.Conv(3), layers.Flatten(),
+             layers.Dense(2)]
+    return ConvNetClassifier(layers=chain, max_iter=3, early_stopping=True, random_state=0).fit(
+        rng.random((60, 8, 8, 1)), np.arange(60) % 2)
+
+
+def test_maps_are_those_of_the_layer():
+    network, image = small_network(), DIGITS[0].reshape(8, 8) / 16
+    display = displays.FeatureMapDisplay.from_estimator(network, image, layer=2)
+    assert titles(display) == ["image", "map 0", "map 1", "map 2"]
+    expected = network.as_transformer(2).transform(image[np.newaxis, ..., np.newaxis])
+    expected = expected.reshape(4, 4, 3)
+    largest = np.abs(expected).max()
+    for number, axis in enumerate(display.axes_[1:]):
+        np.testing.assert_array_equal(picture(axis), expected[..., number])
+        assert axis.images[0].get_clim() == pytest.approx((-largest, largest))
+    positive = displays.FeatureMapDisplay.from_estimator(network, image, max_maps=2)
+    assert positive.axes_[1].images[0].get_clim()[0] == 0
+    assert len(positive.axes_) == 3
+    with pytest.raises(ValueError, match="flat values has none"):
+        displays.FeatureMapDisplay.from_estimator(network, image, layer=4)
+
+
+def test_maps_of_a_transformer_are_drawn_whatever_its_output_is():
+    images = DIGITS.reshape(-1, 8, 8)
+    flat = ConvFeatures(3, kernels="pca").fit(images)
+    maps = ConvFeatures(3, kernels="pca", output="maps").fit(images).transform(images[:1])[0]
+    display = displays.FeatureMapDisplay.from_estimator(flat, images[0])
+    for number, axis in enumerate(display.axes_[1:]):
+        np.testing.assert_allclose(picture(axis), maps[..., number])
+    assert flat.output == "flat"
+    with pytest.raises(TypeError, match="with maps"):
+        displays.FeatureMapDisplay.from_estimator(PCA().fit(DIGITS), images[0])
+
+
+def test_patterns_are_those_of_deconvnet():
+    network, image = small_network(), DIGITS[0].reshape(8, 8) / 16
+    display = displays.DeconvDisplay.from_estimator(network, image, layer=2, units=[2, (1, 3, 0)])
+    assert titles(display) == ["image", "channel 2", "channel 0 at 1, 3"]
+    for unit, axis in zip([2, (1, 3, 0)], display.axes_[1:]):
+        pattern = layers.deconvnet(network, image[..., np.newaxis], 2, unit)[..., 0]
+        np.testing.assert_array_equal(picture(axis), pattern)
+    assert len(displays.DeconvDisplay.from_estimator(network, image, layer=2).axes_) == 4
+
+
+def test_fields_are_drawn_where_they_grow_and_lie_within_the_axes():
+    display = displays.ReceptiveFieldDisplay.from_estimator(small_network(), image=np.eye(8))
+    texts = [text.get_text() for text in display.legend_.get_texts()]
+    assert texts == ["0 Conv: 3 x 3", "1 MaxPool: 4 x 4", "2 Conv: 8 x 8", "3 Flatten: 14 x 14"]
+    (left, right), (bottom, top) = display.ax_.get_xlim(), display.ax_.get_ylim()
+    for patch in display.ax_.patches:
+        box = patch.get_bbox()
+        assert left < box.x0 < box.x1 < right
+        assert top < box.y0 < box.y1 < bottom
+    display.figure_.draw_without_rendering()
+    legend, whole = display.legend_.get_window_extent(), display.figure_.bbox
+    assert legend.x1 <= whole.x1
+    assert legend.x0 >= display.ax_.get_window_extent().x1
+    with pytest.raises(ValueError, match="height, width and channels"):
+        displays.ReceptiveFieldDisplay.from_layers([layers.Conv(3)], (8, 1))
+
+
+def test_curves_are_losses_and_scores():
+    network = small_network()
+    display = displays.LossCurveDisplay.from_estimator(network)
+    np.testing.assert_array_equal(display.ax_.lines[0].get_ydata(), network.loss_curve_)
+    np.testing.assert_array_equal(
+        display.score_ax_.lines[0].get_ydata(), network.validation_scores_)
+    assert display.ax_.lines[1].get_xdata()[0] == network.best_iter_
+    assert display.ax_.get_yscale() == "log"
+    plain = displays.LossCurveDisplay([1.0, 0.0]).plot()
+    assert plain.ax_.get_yscale() == "linear"
+    assert plain.score_ax_ is plain.ax_.get_legend() is None
+    with pytest.raises(TypeError, match="loss_curve_"):
+        displays.LossCurveDisplay.from_estimator(PCA().fit(DIGITS))
 
 
 def test_matplotlib_is_loaded_when_something_is_drawn_and_its_lack_is_told():

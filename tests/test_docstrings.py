@@ -136,7 +136,8 @@ def test_reference_lists_the_public_names():
     listed = set(re.findall(r"^   (\w+)$", (ROOT / "docs/api.rst").read_text(), re.MULTILINE))
     modules = {"filters": convlib.filters, "grad": convlib.grad, "graph": convlib.graph,
                "shapes": convlib.shapes, "banks": convlib.banks,
-               "displays": convlib.displays}
+               "displays": convlib.displays, "io": convlib.io,
+               "layers": convlib.layers}
     names = [name for module in modules.values() for name in module.__all__]
     assert listed == {*convlib.__all__, *names} - set(modules)
 

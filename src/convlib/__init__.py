@@ -2,8 +2,9 @@
 
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
 `convlib.shapes`, classic filters in `convlib.filters`, and as kernels in `convlib.banks`, graph
-convolutions in `convlib.graph`, pictures in `convlib.displays`. Estimators load scikit-learn when
-they are first asked for.
+convolutions in `convlib.graph`, layers of networks in `convlib.layers`, their files in
+`convlib.io`, pictures in `convlib.displays`. Estimators load scikit-learn when they are first asked
+for.
 """
 
 from importlib import import_module
@@ -27,15 +28,18 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
-_MODULES = ("banks", "displays", "filters", "grad", "graph")
+_MODULES = ("banks", "displays", "filters", "grad", "graph", "io", "layers")
 _ESTIMATORS = (
-    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
-    "HydraFeatures", "ImageFilter", "MiniRocketFeatures", "MultiRocketFeatures", "PixelClassifier",
-    "PixelFeatures", "RocketFeatures",
+    "ConvFeatures", "ConvNetClassifier", "ConvNetRegressor", "DeformConvFeatures",
+    "GraphConvClassifier", "GraphConvTransform", "GraphPool", "HydraFeatures", "ImageFilter",
+    "MiniRocketFeatures", "MultiRocketFeatures", "PixelClassifier", "PixelFeatures",
+    "RocketFeatures",
 )
 
 __all__ = [
     "ConvFeatures",
+    "ConvNetClassifier",
+    "ConvNetRegressor",
     "ConvPlan",
     "DeformConvFeatures",
     "GraphConvClassifier",
@@ -65,6 +69,8 @@ __all__ = [
     "grad",
     "graph",
     "im2col",
+    "io",
+    "layers",
     "lp_pool",
     "max_pool",
     "max_unpool",

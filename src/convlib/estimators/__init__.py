@@ -2,6 +2,12 @@
 
 conv_features   ConvFeatures, one convolution layer as a transformer
 deform_conv_features   DeformConvFeatures, the same with taps that offsets move
+conv_net_classifier   ConvNetClassifier, a network of convolutions
+conv_net_regressor   ConvNetRegressor, the same for numbers
+_conv_net       what both of them share
+_conv_network   layers with their arrays, as a model to train
+_net_features   a layer of a fitted network as a transformer
+_backprop       kernels of one layer, learnt with labels
 graph_conv_transform   GraphConvTransform, features of nodes convolved along edges
 graph_pool      GraphPool, a row of features for each graph
 _graphs         the ways in which a graph comes
@@ -33,6 +39,8 @@ _pixel_maps     a table: name -> maps of one scale, and how far they see
 """
 
 from convlib.estimators.conv_features import ConvFeatures
+from convlib.estimators.conv_net_classifier import ConvNetClassifier
+from convlib.estimators.conv_net_regressor import ConvNetRegressor
 from convlib.estimators.deform_conv_features import DeformConvFeatures
 from convlib.estimators.graph_conv_classifier import GraphConvClassifier
 from convlib.estimators.graph_conv_transform import GraphConvTransform
@@ -46,7 +54,8 @@ from convlib.estimators.pixel_features import PixelFeatures
 from convlib.estimators.rocket_features import RocketFeatures
 
 __all__ = [
-    "ConvFeatures", "DeformConvFeatures", "GraphConvClassifier", "GraphConvTransform", "GraphPool",
-    "HydraFeatures", "ImageFilter", "MiniRocketFeatures", "MultiRocketFeatures", "PixelClassifier",
-    "PixelFeatures", "RocketFeatures",
+    "ConvFeatures", "ConvNetClassifier", "ConvNetRegressor", "DeformConvFeatures",
+    "GraphConvClassifier", "GraphConvTransform", "GraphPool", "HydraFeatures", "ImageFilter",
+    "MiniRocketFeatures", "MultiRocketFeatures", "PixelClassifier", "PixelFeatures",
+    "RocketFeatures",
 ]

@@ -26,6 +26,11 @@ class Images:
         batch = self._X[first:last]
         return batch.reshape(len(batch), *self.shape).astype(dtype or self.dtype, copy=False)
 
+    def rows(self, numbers, dtype=None):
+        """Return the images with those numbers as an array (n_images, *size, channels)."""
+        batch = self._X[numbers]
+        return batch.reshape(len(batch), *self.shape).astype(dtype or self.dtype, copy=False)
+
 
 def is_ragged(X):
     """Return whether X is a list of images of different sizes."""

@@ -1,4 +1,4 @@
-"""Kernels drawn at random or learnt from patches: a table from name to learner."""
+"""Kernels drawn at random, learnt from patches or with labels: tables from name to learner."""
 
 from dataclasses import dataclass
 from math import prod
@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from convlib.estimators._backprop import learn_layer
 
 N_PATCHES = 20_000       # sampled for learning
 WHITENING_EPSILON = 0.1  # Coates & Ng, in units of the mean variance of a patch value
@@ -89,11 +91,25 @@ def kmeans_kernels(patches, patch_size, n_kernels, random_state):
     return Columns(weights, -pca.mean_ @ weights, whitening, centre, centroids)
 
 
+def backprop(settings, images, y, channels, random_state):
+    """Return kernels that tell classes apart, as `Learnt`."""
+    if y is None:
+        raise ValueError("kernels='backprop' requires y to be passed, but the target y is None")
+    if len(images) > 1:
+        raise ValueError("kernels='backprop' takes images of one size; X holds several")
+    kernels, bias = learn_layer(settings, images[0], y, channels, random_state)
+    kernels, bias = kernels.astype(np.float64), bias.astype(np.float64)
+    return Learnt((kernels,), bias, None, settings.scale, [])
+
+
 LEARNERS = {"random": random_kernels, "kmeans": kmeans_kernels, "pca": pca_kernels}
+WITH_LABELS = {"backprop": backprop}
 
 
-def learn(settings, images, channels, random_state):
+def learn(settings, images, channels, random_state, y=None):
     """Return the `Learnt` kernels of `LayerSettings` for a list of `Images`."""
+    if settings.kernels in WITH_LABELS:
+        return WITH_LABELS[settings.kernels](settings, images, y, channels, random_state)
     name, form, kernel_size = settings.kernels, settings.form, settings.kernel_size
     groups = channels if form.per_channel else settings.groups
     n_kernels = settings.n_kernels * (channels if form.per_channel else 1)
@@ -124,7 +140,7 @@ def learn(settings, images, channels, random_state):
     return Learnt(operands, bias, epsilon, settings.scale, columns)
 
 
-def given(settings, images, channels, random_state):
+def given(settings, images, channels, random_state, y=None):
     """Return the user's operands as `Learnt`."""
     epsilon = None
     if settings.normalize:

@@ -53,7 +53,7 @@ class LayerSettings:
         """Return a name for each kernel, such as 'k07'."""
         return numbered("k", self.n_kernels)
 
-    def learn(self, images, random_state):
+    def learn(self, images, random_state, y=None):
         """Return the `Learnt` kernels for a list of `Images`."""
         channels = images[0].shape[-1]
         if channels % self.groups or self.n_kernels % self.groups:
@@ -62,7 +62,7 @@ class LayerSettings:
                 f"{self.n_kernels}; got {self.groups}"
             )
         learn = _kernels.learn if isinstance(self.kernels, str) else _kernels.given
-        return learn(self, images, channels, random_state)
+        return learn(self, images, channels, random_state, y)
 
     def layers(self, learnt, image_shape, dtype):
         """Return a `Layer` of learnt kernels for each dilation, for images of `dtype`."""
@@ -101,13 +101,20 @@ def checked_settings(parameters):
     if normalize and not form.has_windows:
         raise ValueError(f"normalize_patches goes with conv in {windowed} only")
     pool, pool_size, pool_stride = _checked_pool(parameters, rank)
+    dilations = _checked_dilations(parameters, rank)
+    if isinstance(kernels, str) and kernels in _kernels.WITH_LABELS and (
+            form is not FORMS["standard"] or normalize or len(dilations) > 1
+            or pool not in (None, "max", "mean")):
+        raise ValueError(
+            f"kernels={kernels!r} goes with conv='standard', one dilation, pool 'max', 'mean' or "
+            "None, and patches as they are (normalize_patches=False)")
     return LayerSettings(
         form=form, kernels=kernels, kernel_size=kernel_size, n_kernels=n_kernels,
         stride=check.axis_ints("stride", parameters["stride"], rank, 1),
         padding=check.padding_spec(parameters["padding"], rank),
         padding_mode=check.choice(
             "padding_mode", parameters["padding_mode"], check.PADDING_MODES),
-        dilations=_checked_dilations(parameters, rank), groups=groups,
+        dilations=dilations, groups=groups,
         activation=activation, pool=pool, pool_size=pool_size, pool_stride=pool_stride,
         normalize=normalize,
         scale=1.0 if parameters["scale"] is None else finite_factor("scale", parameters["scale"]),
@@ -123,8 +130,9 @@ def _checked_kernels(parameters, form, groups):
     kernel_size = check.axis_ints("kernel_size", size, min(max(rank, 1), 3), 1)
     shown = "kernels"
     if isinstance(kernels, str):
-        kernels = check.choice("kernels", kernels, (*_kernels.LEARNERS, *banks.bank_names()))
-        if kernels in _kernels.LEARNERS:
+        learners = *_kernels.LEARNERS, *_kernels.WITH_LABELS
+        kernels = check.choice("kernels", kernels, (*learners, *banks.bank_names()))
+        if kernels in learners:
             return kernels, kernel_size, n_kernels
         shown = f"kernels={kernels!r}"
         kernels = _named_bank(kernels, len(kernel_size), parameters["conv"], groups)

@@ -19,7 +19,7 @@ from convlib.estimators._settings import all_or_nothing, memory_bytes
 class LayerTransformer(TransformerMixin, BaseEstimator):
     """A transformer whose features are those of one `Layer`, or of several side by side.
 
-    A subclass has `_checked_settings()`, `_learn(images, random_state)`, which sets what is
+    A subclass has `_checked_settings()`, `_learn(images, random_state, y)`, which sets what is
     learnt, `_make_layers(dtype)` and `_kernel_names()`.
     """
 
@@ -31,8 +31,8 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         X : array-like of shape (n_images, *size, channels), (n_images, *size) or \
 (n_images, n_features)
             Images; a list of images of different sizes where ``pool_size='global'``.
-        y : None
-            Ignored.
+        y : array-like of shape (n_images,), default=None
+            Classes; used by ``kernels='backprop'`` only.
 
         Returns
         -------
@@ -40,7 +40,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         with all_or_nothing(self):
-            return self._fit(X)
+            return self._fit(X, y)
 
     def transform(self, X):
         """Return the features of images.
@@ -147,7 +147,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _fit(self, X):
+    def _fit(self, X, y):
         settings = self._checked_settings()
         check.choice("output", self.output, ("flat", "maps"))
         if not isinstance(self.verbose, bool):
@@ -157,7 +157,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         self.input_shape_ = images[0].shape
         self.n_features_in_ = prod(self.input_shape_)
         self._settings = settings
-        self._learn(images, check_random_state(self.random_state))
+        self._learn(images, check_random_state(self.random_state), y)
         self._layers = self._make_layers(images[0].dtype)
         self._budget(self._layers)  # refuses a wrong working_memory
         for image in images:

@@ -1,6 +1,8 @@
 """ConvFeatures: kernels -> convolution -> activation -> pooling -> features, as a transformer."""
 
 import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from convlib.estimators._forms import FORMS
 from convlib.estimators._settings import checked_settings
@@ -27,11 +29,13 @@ class ConvFeatures(LayerTransformer):
         of one channel convolve each.
     kernel_size : int or tuple of int, default=3
         Taps along each axis; an int is a square.
-    kernels : {'random', 'kmeans', 'pca'}, name of a bank or array-like of shape \
+    kernels : {'random', 'kmeans', 'pca', 'backprop'}, name of a bank or array-like of shape \
 (*kernel_size, channels // groups, n_kernels), default='random'
         'random' draws Gaussian kernels of unit norm. 'kmeans' clusters contrast-normalised,
         whitened patches [1]_. 'pca' takes the principal components of patches without their
-        means [2]_. Patches are sampled across X. The name of a bank, such as 'sobel', 'gabor' or
+        means [2]_. Patches are sampled across X. 'backprop' takes the classes y of `fit` and
+        trains the layer with a softmax after it, which is dropped; to tune that, see
+        `ConvNetClassifier`. The name of a bank, such as 'sobel', 'gabor' or
         'leung_malik' (see `convlib.banks.bank_names`), or an array fixes `kernel_size` and
         `n_kernels`, which must agree where they are not left at their defaults; the number of
         axes is that of `kernel_size`. Where X has several channels and `groups` is 1, given
@@ -175,9 +179,9 @@ class ConvFeatures(LayerTransformer):
     def _checked_settings(self):
         return checked_settings(self.get_params(deep=False))
 
-    def _learn(self, images, random_state):
+    def _learn(self, images, random_state, y):
         self._settings = self._settings.for_channels(self.input_shape_[-1])
-        self._learnt = self._settings.learn(images, random_state)
+        self._learnt = self._settings.learn(images, random_state, self._classes(y, images))
         dtype = images[0].dtype
         operands = tuple(operand.astype(dtype) for operand in self._learnt.operands)
         for name in ("pointwise_kernels_", "kernels_1d_"):
@@ -189,6 +193,20 @@ class ConvFeatures(LayerTransformer):
             self.kernels_1d_ = operands
         self.bias_ = self._learnt.bias.astype(dtype)
         self.epsilon_ = self._learnt.epsilon
+
+    def _classes(self, y, images):
+        """Return the classes of images where kernels are learnt with them."""
+        if y is None or self._settings.kernels != "backprop":
+            return None
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(np.empty(sum(map(len, images))), y)
+        check_classification_targets(y)
+        return y
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = isinstance(self.kernels, str) and self.kernels == "backprop"
+        return tags
 
     def _kernel_pictures(self):
         """Return kernels (*size, channels, n_kernels) and their names, to be looked at."""
