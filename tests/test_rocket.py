@@ -74,9 +74,10 @@ def prepared(estimator, X, dtype):
     prepared = []
     for one in X:
         one = one.astype(dtype).astype(np.float64).reshape(len(one), -1)
+        one = reference.lengthened(one, estimator.min_length_)
         if estimator.normalize:
             one = reference.normalized(one).astype(dtype).astype(np.float64)
-        prepared.append(reference.lengthened(one, estimator.min_length_))
+        prepared.append(one)
     return prepared
 
 
@@ -127,6 +128,14 @@ def test_rocket_is_the_reference(name, case, dtype, tier):
     ties.check()
 
 
+def has_plateau(estimator, case):
+    """Return whether the zeros at the end of short series are another value after normalising.
+
+    Kernels without a bias have a sum of zero there, but for rounding: all of it are ties.
+    """
+    return estimator.normalize and case == "unequal"
+
+
 def parts_of(estimator):
     """Return (dilations, biases, channels) for series and for differences."""
     if isinstance(estimator, MiniRocketFeatures):
@@ -171,7 +180,8 @@ def test_ternary_kernels_are_the_reference(name, case, dtype, tier):
                         atol=rounding(sizes + abs(threshold), dtype).max())
                 column += n_statistics
         assert column == len(row)
-    ties.check()
+    if not has_plateau(estimator, case):
+        ties.check()
 
 
 @pytest.mark.kernels
@@ -204,7 +214,7 @@ def test_hydra_is_the_reference(name, case, dtype, tier):
                 np.testing.assert_allclose(got[:, 0], gains, rtol=1e-4, atol=len(points) * off)
             n_contests += maps.shape[1]
             n_wrong += n_ties if np.abs(added).min() > 0 else 0
-    assert n_wrong <= 1e-2 * n_contests
+    assert n_wrong <= 1e-2 * n_contests or has_plateau(estimator, case)
 
 
 # The same bits
@@ -260,7 +270,7 @@ def test_constant_channels_become_zero(dtype):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_short_series_end_with_zeros(name):
-    estimator = clone(SMALL[name]).set_params(normalize=False).fit(CASES["several"])
+    estimator = clone(SMALL[name]).fit(CASES["several"])
     short = CASES["several"][0, :20]
     padded = np.pad(short, (0, estimator.min_length_ - 20))
     np.testing.assert_array_equal(estimator.transform([short]), estimator.transform([padded]))

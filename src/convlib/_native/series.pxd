@@ -39,29 +39,27 @@ cdef inline intp_t fill_planes(
         intp_t n = max(length, form.shortest)
         intp_t c, t
         real* line
-        double mean, factor
+        double mean = 0
+        double factor = 1
 
     for c in range(n_channels):
         line = planes + c * form.step
         for t in range(form.margin):
             line[t] = 0
         line += form.margin
+        for t in range(length):
+            line[t] = values[first + t, c]
         for t in range(length, form.step - form.margin):
             line[t] = 0
-        mean = 0
-        factor = 1
         if form.normalizes:
-            find_scale(&values[first, c], n_channels, length, &mean, &factor)
-            for t in range(length):
-                line[t] = <real> ((values[first + t, c] - mean) * factor)
-        else:
-            for t in range(length):
-                line[t] = values[first + t, c]
+            find_scale(line, n, &mean, &factor)
+            for t in range(n):
+                line[t] = <real> ((line[t] - mean) * factor)
     return n
 
 
 cdef inline void find_scale(
-    const real* x, intp_t step, intp_t n, double* mean, double* factor,
+    const real* x, intp_t n, double* mean, double* factor,
 ) noexcept nogil:
     """Find the mean of n values and the inverse of their deviation, 0 where they are equal."""
     cdef:
@@ -70,10 +68,10 @@ cdef inline void find_scale(
         double deviation
         intp_t t
     for t in range(n):
-        total += x[t * step]
+        total += x[t]
     mean[0] = total / n
     for t in range(n):
-        squares += (x[t * step] - mean[0]) * (x[t * step] - mean[0])
+        squares += (x[t] - mean[0]) * (x[t] - mean[0])
     deviation = sqrt(squares / n)
     # Below this share of the mean it is rounding.
     factor[0] = 1 / deviation if deviation > 1e-14 * fabs(mean[0]) else 0

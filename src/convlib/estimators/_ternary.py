@@ -68,9 +68,8 @@ def draw(series, normalizes, n_features, max_dilations, differences, random_stat
         own = np.empty((len(PLACES), count))
         for k, places in enumerate(PLACES):
             kernel = i * len(PLACES) + k
-            points = series.one(chosen[kernel])
+            points = padded_series(series.one(chosen[kernel]), shortest)
             points = normalized_series(points) if normalizes else points
-            points = padded_series(points, shortest)
             points = np.diff(points, axis=0) if differences else points
             values = convolved(points[:, channels[kernel]].sum(axis=1), dilation, places)
             values.sort()

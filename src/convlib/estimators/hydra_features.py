@@ -62,8 +62,8 @@ class HydraFeatures(SeriesTransformer):
     n_plain_units_ : int
         Units that see the series; those behind them see differences.
     min_length_ : int
-        Points that the longest dilated kernel needs. Shorter series are zero-padded at their end,
-        before differences are taken.
+        Points that the longest dilated kernel needs. Shorter series are zero-padded at their end
+        first of all.
     n_channels_ : int
         Channels of the series.
     n_features_in_ : int

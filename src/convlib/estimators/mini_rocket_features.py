@@ -45,7 +45,8 @@ class MiniRocketFeatures(SeriesTransformer):
     channels_ : list of list of ndarray of shape (n_kernel_channels,)
         Channels that are added for each dilation and kernel.
     min_length_ : int
-        Points that the longest dilated kernel covers. Shorter series are zero-padded at their end.
+        Points that the longest dilated kernel covers. Shorter series are zero-padded at their end
+        first of all.
     n_channels_ : int
         Channels of the series.
     n_features_in_ : int

@@ -60,7 +60,8 @@ class RocketFeatures(SeriesTransformer):
     paddings_ : ndarray of shape (n_kernels,)
         Zeros before and after each series.
     min_length_ : int
-        Points that the longest dilated kernel covers. Shorter series are zero-padded at their end.
+        Points that the longest dilated kernel covers. Shorter series are zero-padded at their end
+        first of all.
     n_channels_ : int
         Channels of the series.
     n_features_in_ : int
