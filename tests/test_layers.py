@@ -5,7 +5,7 @@ import pytest
 
 from convlib import layers as nn
 from convlib._layers import chain
-from convlib._layers.layer import is_buffer
+from convlib._layers.layer import Call, is_buffer
 
 MAPS, SIGNAL, VOLUME, FLAT = (5, 6, 4), (9, 4), (4, 3, 5, 2), (7,)
 CASES = [
@@ -301,10 +301,8 @@ def test_a_chain_goes_back_through_all_layers():
     rng = np.random.default_rng(0)
     arrays = chain.initial_arrays(network, MAPS, rng, np.float64)
     assert list(arrays) == ["0.kernel", "0.bias", "3.weight", "3.bias"]
-    from convlib._layers.layer import Call
-
-    outputs, caches = chain.forward(network, arrays, rng.standard_normal((2, *MAPS)), Call(True))
-    by_images, grads = chain.backward(
-        network, arrays, caches, np.ones_like(outputs), Call(True, wants_images=False))
+    call = Call(True, wants_images=False, keeps=True)
+    outputs, caches = chain.forward(network, arrays, rng.standard_normal((2, *MAPS)), call)
+    by_images, grads = chain.backward(network, arrays, caches, np.ones_like(outputs), call)
     assert by_images is None
     assert sorted(grads) == sorted(arrays)

@@ -21,7 +21,8 @@ HEAVY = {"sklearn", "scipy.signal", "joblib", "matplotlib", "pandas", "torch"}
 ESTIMATORS = ["ConvFeatures"]
 COMPILED = [
     module.name for module in pkgutil.iter_modules(_native.__path__)
-    if getattr(import_module(f"convlib._native.{module.name}"), "__file__", "").endswith(".so")
+    if not module.name.startswith("_")    # that is Cython's own
+    and getattr(import_module(f"convlib._native.{module.name}"), "__file__", "").endswith(".so")
 ]
 
 
