@@ -113,7 +113,7 @@ def bench_signals(n_threads, dtype):
         batch, weights = x[np.newaxis, :, np.newaxis], kernel[:, np.newaxis, np.newaxis]
         tensor, filters = torch.from_numpy(x)[None, None], torch.from_numpy(kernel)[None, None]
         functions = {
-            "direct": lambda x=x, spread=spread: np.convolve(x, spread, "valid"),
+            "numpy": lambda x=x, spread=spread: np.convolve(x, spread, "valid"),
             "oaconvolve": lambda x=x, spread=spread: signal.oaconvolve(x, spread, "valid"),
             "fftconvolve": lambda x=x, spread=spread: signal.fftconvolve(x, spread, "valid"),
             "torch": lambda x=tensor, w=filters, d=each.dilation: torch.nn.functional.conv1d(

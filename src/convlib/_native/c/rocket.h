@@ -6,6 +6,8 @@
  * Included once per REAL, after vec_real.h.
  */
 
+typedef __typeof__(((IVEC){0})[0]) NAME(count);
+
 /* Which of the lanes of a vector are among the `left` points that are still to come. */
 INLINE IVEC NAME(lanes_left)(ptrdiff_t left)
 {
@@ -16,43 +18,42 @@ INLINE IVEC NAME(lanes_left)(ptrdiff_t left)
     return number < NAME(splat)((REAL)(left < LANES ? left : LANES));
 }
 
-/* Lanes go round: lane i is lane i + by. */
-INLINE VEC NAME(rotated)(VEC v, const int by)
-{
-    IVEC from;
-    UNROLL
-    for (int i = 0; i < LANES; i++)
-        from[i] = (i + by) % LANES;
-    return NAME(shuffle)(v, v, from);
-}
-
-INLINE int64_t NAME(total_of)(IVEC counts)
-{
-    UNROLL
-    for (int by = (int)LANES / 2; by > 0; by /= 2)
-        counts += (IVEC)NAME(rotated)((VEC)counts, by);
-    return counts[0];
-}
-
 INLINE VEC NAME(larger)(VEC a, VEC b)
 {
     return NAME(blend)(b > a, b, a);
 }
 
-INLINE REAL NAME(largest_of)(VEC v)
+/* Lanes brought together by halves, in memory: neighbouring values become vectors again. */
+#define FOLD(lanes, i, folded)                                                                    \
+    UNROLL                                                                                        \
+    for (int half = (int)LANES / 2; half > 0; half /= 2) {                                        \
+        UNROLL                                                                                    \
+        for (int i = 0; i < half; i++)                                                            \
+            lanes[i] = folded;                                                                    \
+    }
+
+INLINE int64_t NAME(total_of)(IVEC counts)
 {
-    UNROLL
-    for (int by = (int)LANES / 2; by > 0; by /= 2)
-        v = NAME(larger)(v, NAME(rotated)(v, by));
-    return v[0];
+    NAME(count) lanes[VEC_BYTES / sizeof(REAL)];
+    memcpy(lanes, &counts, sizeof counts);
+    FOLD(lanes, i, lanes[i] + lanes[i + half])
+    return lanes[0];
 }
+
+INLINE REAL NAME(largest_of)(VEC values)
+{
+    REAL lanes[VEC_BYTES / sizeof(REAL)];
+    NAME(store)(lanes, values);
+    FOLD(lanes, i, lanes[i + half] > lanes[i] ? lanes[i + half] : lanes[i])
+    return lanes[0];
+}
+#undef FOLD
 
 /* Vectors that are compared and counted. Comparisons of longer ones give masks of bits, which take
  * as long as the comparison to become numbers again. */
 #define COUNTED_BYTES (VEC_BYTES < 32 ? VEC_BYTES : 32)
 #define COUNTED ((ptrdiff_t)(COUNTED_BYTES / sizeof(REAL)))
 typedef REAL NAME(counted) __attribute__((vector_size(COUNTED_BYTES)));
-typedef __typeof__(((IVEC){0})[0]) NAME(count);
 typedef NAME(count) NAME(counts) __attribute__((vector_size(COUNTED_BYTES)));
 
 INLINE NAME(counted) NAME(load_counted)(const REAL *p)
