@@ -26,6 +26,12 @@ def lanes(dtype):
     return cpu.lanes(dtype == "float64")
 
 
+def numbered(word, n):
+    """Return names such as 'k07' for n things."""
+    digits = len(str(n - 1))
+    return [f"{word}{i:0{digits}d}" for i in range(n)]
+
+
 def by_dtype(function):
     """Return the versions of a compiled function by dtype, which saves their search by arrays.
 

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
-from convlib._displays.panels import axes_for, columns
+from convlib._displays.panels import axes_for, draw_values
+from convlib._terms import numbered
 
 
 class KernelDisplay:
@@ -191,7 +192,6 @@ class KernelDisplay:
         True
         """
         panels = self._panels(check.integer("max_kernels", max_kernels, 1))
-        n_columns = columns(len(panels), n_columns)
         shared_scale = check.flag("shared_scale", shared_scale)
         self.axes_ = axes_for(len(panels), n_columns, ax, figure)
         self.figure_ = self.axes_[0].figure
@@ -224,8 +224,7 @@ class KernelDisplay:
     def _checked_names(self, n_kernels):
         """Return a name for each kernel."""
         if self.names is None:
-            digits = len(str(n_kernels - 1))
-            return [f"k{k:0{digits}d}" for k in range(n_kernels)]
+            return numbered("k", n_kernels)
         names = check.as_entries(self.names)
         if names is None or not all(isinstance(name, str) for name in names):
             raise TypeError(check.refusal("names", f"{n_kernels} strings or None", self.names))
@@ -248,11 +247,6 @@ def _draw_picture(axis, kernel, scale, cmap):
     largest = np.abs(scale).max() or 1.0
     if kernel.ndim == 4:
         kernel = kernel[len(kernel) // 2]
-    if kernel.shape[-1] == 3:
-        axis.imshow(0.5 + 0.5 * kernel / largest)
-    else:
-        is_signed = scale.min() < 0 or not scale.any()
-        # Where a pixel of the picture is several taps, it has the colour of their mean.
-        axis.imshow(kernel[..., 0], cmap=cmap or ("RdBu_r" if is_signed else "gray"),
-                    vmin=-largest if is_signed else 0, vmax=largest, interpolation_stage="data")
-    axis.set(xticks=[], yticks=[])
+    # Where a pixel of the picture is several taps, it has the colour of their mean.
+    draw_values(axis, kernel, largest, is_signed=scale.min() < 0 or not scale.any(), cmap=cmap,
+                interpolation_stage="data")

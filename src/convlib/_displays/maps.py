@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
-from convlib._displays.panels import axes_for, columns, draw_image, draw_signed, image_array
+from convlib._displays.panels import axes_for, draw_image, draw_values, image_array
 from convlib._layers.insight import deconvnet, layer_number, settled
 from convlib._layers.network import Network
+from convlib._terms import numbered
 
 
 class FeatureMapDisplay:
@@ -155,27 +156,23 @@ class FeatureMapDisplay:
         if maps.ndim != 3 or not maps.size:
             raise ValueError(f"maps must have shape (height, width, n_maps); got {maps.shape}: a "
                              "layer of signals, volumes or flat values has none")
-        n_maps, digits = maps.shape[-1], len(str(maps.shape[-1] - 1))
+        n_maps = maps.shape[-1]
+        names = numbered("map ", n_maps) if n_maps > 1 else ["map"]
         shown = maps[..., :check.integer("max_maps", max_maps, 1)]
+        shared_scale = check.flag("shared_scale", shared_scale)
         first = int(self.image is not None)
         n_panels = first + shown.shape[-1]
-        self.axes_ = axes_for(n_panels, columns(n_panels, n_columns), ax, figure)
+        self.axes_ = axes_for(n_panels, n_columns, ax, figure)
         self.figure_ = self.axes_[0].figure
         if first:
             draw_image(self.axes_[0], image_array("image", self.image))
             self.axes_[0].set_title("image", fontsize="small")
-        shared_scale = check.flag("shared_scale", shared_scale)
         for number, axis in enumerate(self.axes_[first:]):
-            values = np.asarray(shown[..., number], np.float64)
+            values = np.asarray(shown[..., number:number + 1], np.float64)
             scale = shown if shared_scale else values
-            largest = float(np.abs(scale).max()) or 1.0
-            if scale.min() < 0:
-                draw_signed(axis, values, largest, cmap)
-            else:
-                axis.imshow(values, cmap=cmap or "viridis", vmin=0, vmax=largest)
-                axis.set(xticks=[], yticks=[])
-            name = f"map {number:0{digits}d}" if n_maps > 1 else "map"
-            axis.set_title(name, fontsize="small")
+            draw_values(axis, values, float(np.abs(scale).max()) or 1.0,
+                        is_signed=scale.min() < 0, cmap=cmap, positive="viridis")
+            axis.set_title(names[number], fontsize="small")
         return self
 
 
@@ -318,17 +315,12 @@ class DeconvDisplay:
         if len(patterns) != len(self.names):
             raise ValueError(f"names must be {len(patterns)}, one a pattern; got {len(self.names)}")
         n_panels = 1 + len(patterns)
-        self.axes_ = axes_for(n_panels, columns(n_panels, n_columns), ax, figure)
+        self.axes_ = axes_for(n_panels, n_columns, ax, figure)
         self.figure_ = self.axes_[0].figure
         draw_image(self.axes_[0], image)
         for axis, pattern in zip(self.axes_[1:], patterns):
             pattern = np.asarray(pattern, np.float64)
-            largest = float(np.abs(pattern).max()) or 1.0
-            if pattern.shape[-1] == 3:
-                axis.imshow(0.5 + 0.5 * pattern / largest)
-                axis.set(xticks=[], yticks=[])
-            else:
-                draw_signed(axis, pattern.mean(axis=-1), largest / pattern.shape[-1], cmap)
+            draw_values(axis, pattern, float(np.abs(pattern).max()) or 1.0, cmap=cmap)
         for axis, name in zip(self.axes_, ["image", *self.names]):
             axis.set_title(name, fontsize="small")
         return self

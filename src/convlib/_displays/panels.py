@@ -11,15 +11,10 @@ TITLE = 0.25    # ... and of what is above it
 GAP = 0.12      # of a panel in an Axes that is shared out, above and beside it
 
 
-def columns(n_panels, n_columns):
-    """Return how many pictures stand side by side; None makes about as many rows."""
-    if n_columns is None:
-        return ceil(sqrt(n_panels))
-    return min(check.integer("n_columns", n_columns, 1), n_panels)
-
-
 def axes_for(n_panels, n_columns, ax, figure):
-    """Return an array with one Axes for each picture."""
+    """Return an array with one Axes for each picture; no `n_columns` makes about as many rows."""
+    n_columns = ceil(sqrt(n_panels)) if n_columns is None else min(
+        check.integer("n_columns", n_columns, 1), n_panels)
     if ax is not None and figure is not None:
         raise ValueError("ax and figure must not both be given")
     n_rows = ceil(n_panels / n_columns)
@@ -88,9 +83,18 @@ def draw_image(axis, image, **options):
     axis.set(xticks=[], yticks=[])
 
 
-def draw_signed(axis, values, largest, cmap=None):
-    """Draw values (height, width) in colours that are symmetric about zero."""
-    axis.imshow(values, cmap=cmap or "RdBu_r", vmin=-largest, vmax=largest)
+def draw_values(axis, values, largest, *, is_signed=True, cmap=None, positive="gray", **options):
+    """Draw values (height, width, channels), the largest of which is given, about zero.
+
+    Three channels are red, green and blue, with grey as zero. Of any other number the mean is
+    drawn: signed in colours that are symmetric about zero, else in those called `positive`.
+    """
+    if values.shape[-1] == 3:
+        axis.imshow(0.5 + 0.5 * values / largest)
+    else:
+        largest /= values.shape[-1]
+        axis.imshow(values.mean(axis=-1), cmap=cmap or ("RdBu_r" if is_signed else positive),
+                    vmin=-largest if is_signed else 0, vmax=largest, **options)
     axis.set(xticks=[], yticks=[])
 
 

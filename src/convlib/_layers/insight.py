@@ -7,7 +7,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib._layers import chain
 from convlib._layers.layer import Call
-from convlib._layers.network import Network
+from convlib._layers.network import BLOCK_BYTES, Network
 
 
 def settled(network):
@@ -170,7 +170,7 @@ def occlusion_map(network, image, layer=-1, unit=0, *, size=3, stride=1, fill=0.
     whole = network.outputs(image, n_layers=n_layers, n_threads=n_threads)
     place = unit_place(unit, whole)
     losses, counts = np.zeros(spatial), np.zeros(spatial)
-    step = network.block_images(2**25)
+    step = network.block_images(BLOCK_BYTES)
     for first in range(0, len(windows), step):
         block = windows[first:first + step]
         hidden = np.repeat(image, len(block), axis=0)

@@ -1,10 +1,9 @@
 """The summary of a network: a row for each layer."""
 
 from html import escape
-from math import prod
 
 from convlib._layers import chain
-from convlib._layers.layer import checked_shape, first_field, is_buffer
+from convlib._layers.layer import checked_shape, first_field
 
 HEAD = ("layer", "output", "parameters", "multiply-adds", "sees")
 
@@ -21,8 +20,7 @@ def _add_rows(found, layers, input_shape, field, depth):
     """Add a row for each layer, those of blocks indented, and return the totals."""
     totals = [0, 0]
     for _, layer, shape in chain.steps(layers, input_shape):
-        parameters = sum(prod(array) for name, array in layer._array_shapes(shape).items()
-                         if not is_buffer(name))
+        parameters = layer.n_parameters(shape)
         macs = layer._n_macs(shape)
         before, field = field, layer._field(field, shape)
         totals = [totals[0] + parameters, totals[1] + macs]

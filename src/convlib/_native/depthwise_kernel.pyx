@@ -1,7 +1,7 @@
 """The gradient of a depthwise convolution for its kernel: a sum over pixels, lanes over channels.
 
-Where channels fill a vector and have one output each, the outputs of a row whose taps are all
-inside the image are summed at once, and the few others tap by tap; else value by value.
+Channels fill a vector and have one output each. The outputs of a row whose taps are all inside the
+image are summed at once, and the few others tap by tap.
 
 The rows of outputs are cut into parts by their number alone. Each part has sums of its own, which
 are then added in the order of the parts, so that no bit depends on the threads.
@@ -13,17 +13,16 @@ from .border cimport border_index
 from .cpu cimport kernels, microkernels
 from .geometry cimport DILATION, STRIDE, input_of
 from .omp cimport flush_denormals, restore_denormals, uint64_t
-from .product cimport n_lanes
 from .types cimport float32_t, intp_t, real
 
 
 def kernel_gradient(
     const real[:, :, :, :, ::1] images,   # (n_images, depth, height, width, channels)
-    const real[:, :, :, :, ::1] grads,    # (n_images, *output size, channels * multiplier)
+    const real[:, :, :, :, ::1] grads,    # (n_images, *output size, channels)
     const intp_t[:, ::1] geometry,        # (3, 4): stride, dilation, pad before, first output
     const intp_t[::1] taps,               # (3,)
     int padding_mode,
-    real[:, ::1] sums,                    # (n_parts, taps * channels * multiplier)
+    real[:, ::1] sums,                    # (n_parts, taps * channels)
     int n_threads,
 ):
     """Write the sums of each part, and their total to the first."""
@@ -69,15 +68,9 @@ cdef void add_rows(
                                  images.shape[2], padding_mode)
                 if z < 0 or y < 0:
                     continue
-                if channels == images.shape[4] and channels >= n_lanes[real](mk, NULL):
-                    add_lanes(mk, &images[image, z, y, 0, 0], images.shape[3], channels,
-                              &grads[image, plane, row, 0, 0], grads.shape[3], geometry, taps[2],
-                              padding_mode, sums + (i * taps[1] + j) * taps[2] * channels)
-                else:
-                    add_row(&images[image, z, y, 0, 0], images.shape[3], images.shape[4],
-                            &grads[image, plane, row, 0, 0], grads.shape[3], channels, geometry,
-                            taps[2], padding_mode,
-                            sums + (i * taps[1] + j) * taps[2] * channels)
+                add_lanes(mk, &images[image, z, y, 0, 0], images.shape[3], channels,
+                          &grads[image, plane, row, 0, 0], grads.shape[3], geometry, taps[2],
+                          padding_mode, sums + (i * taps[1] + j) * taps[2] * channels)
 
 
 cdef inline void add_lanes(
@@ -123,34 +116,3 @@ cdef inline void lane_sums(
         mk.lane_sums_f32(n_taps, n, channels, x, x_step, tap_step, y, y_step, sums, channels)
     else:
         mk.lane_sums_f64(n_taps, n, channels, x, x_step, tap_step, y, y_step, sums, channels)
-
-
-cdef inline void add_row(
-    const real* pixels, intp_t width, intp_t channels, const real* grads, intp_t n_outputs,
-    intp_t out_channels, const intp_t[:, ::1] geometry, intp_t n_taps, int padding_mode,
-    real* sums,
-) noexcept nogil:
-    """Add the products of a row of outputs and a row of pixels, for each tap of a row."""
-    cdef:
-        intp_t times = out_channels // channels
-        intp_t i, k, c, m, x
-        const real* pixel
-        const real* grad
-        real* total
-
-    for i in range(n_outputs):
-        grad = grads + i * out_channels
-        for k in range(n_taps):
-            x = border_index(input_of(geometry, 2, i) + k * geometry[2, DILATION], width,
-                             padding_mode)
-            if x < 0:
-                continue
-            pixel = pixels + x * channels
-            total = sums + k * out_channels
-            if times == 1:
-                for c in range(channels):
-                    total[c] += grad[c] * pixel[c]
-            else:
-                for c in range(channels):
-                    for m in range(times):
-                        total[c * times + m] += grad[c * times + m] * pixel[c]

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from convlib import _validation as check
 from convlib._layers import chain, table
 from convlib._layers.insight import layer_number
+from convlib._layers.network import BLOCK_BYTES
 from convlib.estimators import _training as training
 from convlib.estimators._conv_network import ConvNetwork
 from convlib.estimators._images import as_images, full_shape
@@ -23,7 +24,6 @@ from convlib.layers import Conv, Dense, Flatten, MaxPool
 # Their slopes follow from their outputs.
 ACTIVATIONS = (None, "relu", "relu6", "leaky_relu", "sigmoid", "tanh")
 MOST_BATCH = 200                 # of batch_size="auto", as in scikit-learn
-BLOCK_BYTES = 32 * 2**20         # of the largest arrays of a block of images in predict
 
 
 class ConvNet(CallbackSupportMixin, BaseEstimator):

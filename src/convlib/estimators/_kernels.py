@@ -106,9 +106,14 @@ LEARNERS = {"random": random_kernels, "kmeans": kmeans_kernels, "pca": pca_kerne
 WITH_LABELS = {"backprop": backprop}
 
 
+def takes_labels(kernels):
+    """Return whether kernels are learnt with classes."""
+    return isinstance(kernels, str) and kernels in WITH_LABELS
+
+
 def learn(settings, images, channels, random_state, y=None):
     """Return the `Learnt` kernels of `LayerSettings` for a list of `Images`."""
-    if settings.kernels in WITH_LABELS:
+    if takes_labels(settings.kernels):
         return WITH_LABELS[settings.kernels](settings, images, y, channels, random_state)
     name, form, kernel_size = settings.kernels, settings.form, settings.kernel_size
     groups = channels if form.per_channel else settings.groups

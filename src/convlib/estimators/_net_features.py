@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
+from convlib._terms import numbered
 from convlib.estimators._transformer import place_names
 
 
@@ -37,10 +38,9 @@ class NetFeatures(TransformerMixin, BaseEstimator):
         """Return names such as 'layer3_k07_r1c2'."""
         _check_feature_names_in(self.network, input_features, generate_names=False)
         *size, channels = self.network._network.shapes[self.layer + 1]
-        digits = len(str(channels - 1))
         places = place_names(tuple(size)) if prod(size) > 1 else [""]
-        return np.array([f"layer{self.layer}_k{channel:0{digits}d}{place}"
-                         for place in places for channel in range(channels)], dtype=object)
+        return np.array([f"layer{self.layer}_{kernel}{place}"
+                         for place in places for kernel in numbered("k", channels)], dtype=object)
 
     def __sklearn_is_fitted__(self):
         return True

@@ -6,6 +6,7 @@ from math import isfinite
 
 from convlib import _validation as check
 from convlib import banks
+from convlib._terms import numbered
 from convlib.estimators import _kernels
 from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import build_layer
@@ -102,7 +103,7 @@ def checked_settings(parameters):
         raise ValueError(f"normalize_patches goes with conv in {windowed} only")
     pool, pool_size, pool_stride = _checked_pool(parameters, rank)
     dilations = _checked_dilations(parameters, rank)
-    if isinstance(kernels, str) and kernels in _kernels.WITH_LABELS and (
+    if _kernels.takes_labels(kernels) and (
             form is not FORMS["standard"] or normalize or len(dilations) > 1
             or pool not in (None, "max", "mean")):
         raise ValueError(
@@ -200,12 +201,6 @@ def _checked_pool(parameters, rank):
     if pool is not None and pool not in WINDOW_KINDS:
         raise ValueError(f"pool={pool!r} needs pool_size='global'; got pool_size={size}")
     return pool, size, stride
-
-
-def numbered(letter, n):
-    """Return names such as 'k07' for n things."""
-    digits = len(str(n - 1))
-    return [f"{letter}{i:0{digits}d}" for i in range(n)]
 
 
 def finite_factor(name, value):

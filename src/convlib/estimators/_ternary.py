@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from convlib._native import rocket_ternary as native
-from convlib._terms import scratch_bytes
+from convlib._terms import numbered, scratch_bytes
 from convlib.estimators._series import (
     Kernels,
     draw_channels,
@@ -14,7 +14,6 @@ from convlib.estimators._series import (
     normalized_series,
     padded_series,
 )
-from convlib.estimators._settings import numbered
 
 TAPS = 9
 PLACES = list(combinations(range(TAPS), 3))    # of the taps that are 2, kernel by kernel

@@ -5,6 +5,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from convlib.estimators._forms import FORMS
+from convlib.estimators._kernels import takes_labels
 from convlib.estimators._settings import checked_settings
 from convlib.estimators._transformer import LayerTransformer
 
@@ -196,7 +197,7 @@ class ConvFeatures(LayerTransformer):
 
     def _classes(self, y, images):
         """Return the classes of images where kernels are learnt with them."""
-        if y is None or self._settings.kernels != "backprop":
+        if y is None or not takes_labels(self._settings.kernels):
             return None
         y = column_or_1d(y, warn=True)
         check_consistent_length(np.empty(sum(map(len, images))), y)
@@ -205,7 +206,7 @@ class ConvFeatures(LayerTransformer):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = isinstance(self.kernels, str) and self.kernels == "backprop"
+        tags.target_tags.required = takes_labels(self.kernels)
         return tags
 
     def _kernel_pictures(self):

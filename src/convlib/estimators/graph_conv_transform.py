@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from convlib import _validation as check
+from convlib._terms import numbered
 from convlib.estimators._graphs import (
     FittedNeighbours,
     Nodes,
@@ -285,8 +286,7 @@ default=None
         """
         check_is_fitted(self)
         if self.weights_ is not None:
-            digits = len(str(self._n_outputs - 1))
-            names = [f"k{k:0{digits}d}" for k in range(self._n_outputs)]
+            names = numbered("k", self._n_outputs)
         else:
             n_features = self.n_node_features_
             if self.n_features_in_ == n_features:

@@ -7,9 +7,8 @@ import numpy as np
 from convlib import _validation as check
 from convlib._native import cpu
 from convlib._native import rocket_hydra as native
-from convlib._terms import scratch_bytes
+from convlib._terms import numbered, scratch_bytes
 from convlib.estimators._series import Kernels, SeriesTransformer
-from convlib.estimators._settings import numbered
 
 __all__ = ["HydraFeatures"]
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
+from convlib._terms import numbered
 from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
 from convlib.estimators._settings import finite_factor, memory_bytes
@@ -215,8 +216,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
                 numbers = range(self.n_axes_) if MAPS[name].per_axis else ("",)
                 names += [f"{name}{number}_sigma{words}" for number in numbers]
         if self._bank is not None:
-            digits = len(str(self._bank.n_kernels - 1))
-            names += [f"bank{k:0{digits}d}" for k in range(self._bank.n_kernels)]
+            names += numbered("bank", self._bank.n_kernels)
         if self.channel_axis is not None:
             names = [f"{name}_c{c}" for c in range(self.n_channels_) for name in names]
         return np.array(names, dtype=object)

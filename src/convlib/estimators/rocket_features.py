@@ -6,14 +6,13 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib._native import rocket as native
-from convlib._terms import scratch_bytes
+from convlib._terms import numbered, scratch_bytes
 from convlib.estimators._series import (
     Kernels,
     SeriesTransformer,
     draw_channels,
     log_uniform,
 )
-from convlib.estimators._settings import numbered
 
 __all__ = ["RocketFeatures"]
 

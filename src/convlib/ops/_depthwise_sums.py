@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from convlib._native import depthwise_kernel
-from convlib._problem import five_axes
+from convlib._problem import WHOLE, five_axes
 from convlib._terms import CALL_SECONDS, MODE_CODES, by_dtype, lanes
 from convlib._threads import thread_count
 
@@ -26,12 +26,10 @@ def run(problem, images, grads, out, n_threads):
     n_rows = prod(five_axes(grads).shape[:3])
     n_macs = grads.size * prod(problem.kernel_size)
     n_parts = max(1, min(n_rows, MOST_PARTS, int(n_macs / PART_MACS)))
-    before = tuple(pad for pad, _ in problem.padding)
-    geometry = np.array(
-        [problem.stride, problem.dilation, before, (0, 0, 0)], np.intp).T.copy()
     sums = np.empty((n_parts, out.size), problem.dtype)
     n_threads = min(thread_count(n_threads, CALL_SECONDS + n_macs * MAC_SECONDS), n_parts)
     KERNEL[problem.dtype](
-        five_axes(np.ascontiguousarray(images)), five_axes(np.ascontiguousarray(grads)), geometry,
-        np.array(problem.kernel_size, np.intp), MODE_CODES[problem.padding_mode], sums, n_threads)
+        five_axes(np.ascontiguousarray(images)), five_axes(np.ascontiguousarray(grads)),
+        problem.geometry(WHOLE), np.array(problem.kernel_size, np.intp),
+        MODE_CODES[problem.padding_mode], sums, n_threads)
     out.reshape(-1)[:] = sums[0]
