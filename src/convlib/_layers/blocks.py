@@ -10,8 +10,53 @@ from convlib._layers.layer import Field, Layer
 from convlib._layers.values import activate, activation_back
 
 
+@dataclass(frozen=True)
+class Paths(Layer):
+    """Several chains over the same inputs; a subclass has `_paths()`, the chains by name."""
+
+    def _array_shapes(self, input_shape):
+        return _joined({name: chain.array_shapes(path, input_shape)
+                        for name, path in self._paths().items()})
+
+    def _initial_arrays(self, input_shape, rng, dtype):
+        return _joined({name: chain.initial_arrays(path, input_shape, rng, dtype)
+                        for name, path in self._paths().items()})
+
+    def _packed(self, arrays, input_shape):
+        return _joined({name: chain.packed(path, chain.arrays_of(name, arrays), input_shape)
+                        for name, path in self._paths().items()})
+
+    def _n_macs(self, input_shape):
+        return sum(chain.n_macs(path, input_shape) for path in self._paths().values())
+
+    def _field(self, field, input_shape):
+        fields = [chain.field(path, field, input_shape) for path in self._paths().values()]
+        sizes = zip(*(field.size for field in fields))
+        strides = zip(*(field.stride for field in fields))
+        return Field(tuple(map(max, sizes)), tuple(map(max, strides)))
+
+    def _parts(self, input_shape):
+        return [(name, path, input_shape) for name, path in self._paths().items()]
+
+    def _along(self, arrays, images, call):
+        """Return the outputs of all chains, and what they have kept."""
+        results = [chain.forward(path, chain.arrays_of(name, arrays), images, call)
+                   for name, path in self._paths().items()]
+        return [outputs for outputs, _ in results], [cache for _, cache in results]
+
+    def _back(self, arrays, caches, grads, call):
+        """Return the gradient by the inputs, of all chains together, and those by the arrays."""
+        total, by_arrays = None, {}
+        for (name, path), cache, own in zip(self._paths().items(), caches, grads):
+            by_images, by_arrays[name] = chain.backward(
+                path, chain.arrays_of(name, arrays), cache, own, call)
+            if call.wants_images:
+                total = by_images if total is None else total + by_images
+        return total, _joined(by_arrays)
+
+
 @dataclass(frozen=True, init=False)
-class Branches(Layer):
+class Branches(Paths):
     """Several chains of layers over the same inputs, their channels side by side.
 
     The block of Inception [1]_: kernels of several sizes, some of them behind a 1x1 convolution
@@ -59,54 +104,21 @@ class Branches(Layer):
             raise ValueError(f"branches must give maps of one size; got {shapes}")
         return *shapes[0][:-1], sum(shape[-1] for shape in shapes)
 
-    def _array_shapes(self, input_shape):
-        return self._joined(chain.array_shapes(branch, input_shape) for branch in self.branches)
-
-    def _initial_arrays(self, input_shape, rng, dtype):
-        return self._joined([chain.initial_arrays(branch, input_shape, rng, dtype)
-                             for branch in self.branches])
-
-    def _packed(self, arrays, input_shape):
-        return self._joined(
-            chain.packed(branch, chain.arrays_of(number, arrays), input_shape)
-            for number, branch in enumerate(self.branches))
-
-    def _n_macs(self, input_shape):
-        return sum(chain.n_macs(branch, input_shape) for branch in self.branches)
-
-    def _field(self, field, input_shape):
-        return _widest([chain.field(branch, field, input_shape) for branch in self.branches])
-
-    def _parts(self, input_shape):
-        return [(str(number), branch, input_shape) for number, branch in enumerate(self.branches)]
+    def _paths(self):
+        return {str(number): branch for number, branch in enumerate(self.branches)}
 
     def _forward(self, arrays, images, call):
-        results = [chain.forward(branch, chain.arrays_of(number, arrays), images, call)
-                   for number, branch in enumerate(self.branches)]
-        outputs = [outputs for outputs, _ in results]
-        return np.concatenate(outputs, axis=-1), (
-            [cache for _, cache in results], [array.shape[-1] for array in outputs])
+        outputs, caches = self._along(arrays, images, call)
+        return np.concatenate(outputs, axis=-1), (caches, [maps.shape[-1] for maps in outputs])
 
     def _backward(self, arrays, cache, grads, call):
         caches, channels = cache
-        total, by_arrays = None, []
-        ends = np.cumsum(channels)
-        for number, branch in enumerate(self.branches):
-            own = np.ascontiguousarray(grads[..., ends[number] - channels[number]:ends[number]])
-            by_images, by_branch = chain.backward(
-                branch, chain.arrays_of(number, arrays), caches[number], own, call)
-            by_arrays.append(by_branch)
-            if call.wants_images:
-                total = by_images if total is None else total + by_images
-        return total, self._joined(by_arrays)
-
-    def _joined(self, dicts):
-        return {f"{number}.{name}": value for number, part in enumerate(dicts)
-                for name, value in part.items()}
+        parts = np.split(grads, np.cumsum(channels)[:-1], axis=-1)
+        return self._back(arrays, caches, map(np.ascontiguousarray, parts), call)
 
 
 @dataclass(frozen=True)
-class Residual(Layer):
+class Residual(Paths):
     """Layers whose outputs are added to their inputs.
 
     Parameters
@@ -144,64 +156,31 @@ class Residual(Layer):
             object.__setattr__(self, name, chain.check_layers(name, getattr(self, name)))
 
     def _paths(self):
-        return self.layers, self.shortcut
+        return {"layers": self.layers, "shortcut": self.shortcut}
 
     def _output_shape(self, input_shape):
         allowed = [name for name in check.ACTIVATIONS if name not in ("abs", "square")]
         check.choice("activation", self.activation, (None, *allowed))
-        shapes = [chain.shapes_through(path, input_shape)[-1] for path in self._paths()]
+        shapes = [chain.shapes_through(path, input_shape)[-1] for path in self._paths().values()]
         if shapes[0] != shapes[1]:
             raise ValueError("layers and shortcut must give the same shape; got "
                              f"{shapes[0]} and {shapes[1]}")
         return shapes[0]
 
-    def _array_shapes(self, input_shape):
-        return self._joined(chain.array_shapes(path, input_shape) for path in self._paths())
-
-    def _initial_arrays(self, input_shape, rng, dtype):
-        return self._joined([chain.initial_arrays(path, input_shape, rng, dtype)
-                             for path in self._paths()])
-
-    def _packed(self, arrays, input_shape):
-        return self._joined([
-            chain.packed(path, chain.arrays_of(name, arrays), input_shape)
-            for name, path in zip(("layers", "shortcut"), self._paths())])
-
-    def _n_macs(self, input_shape):
-        return sum(chain.n_macs(path, input_shape) for path in self._paths())
-
-    def _field(self, field, input_shape):
-        return _widest([chain.field(path, field, input_shape) for path in self._paths()])
-
     def _parts(self, input_shape):
-        return [(name, path, input_shape)
-                for name, path in zip(("layers", "shortcut"), self._paths()) if path]
+        return [part for part in super()._parts(input_shape) if part[1]]
 
     def _forward(self, arrays, images, call):
-        inner, cache = chain.forward(
-            self.layers, chain.arrays_of("layers", arrays), images, call)
-        around, around_cache = chain.forward(
-            self.shortcut, chain.arrays_of("shortcut", arrays), images, call)
+        (inner, around), caches = self._along(arrays, images, call)
         outputs = activate(inner + around, self.activation, call.n_threads)
-        return outputs, (cache, around_cache, outputs)
+        return outputs, (caches, outputs)
 
     def _backward(self, arrays, cache, grads, call):
-        cache, around_cache, outputs = cache
+        caches, outputs = cache
         grads = activation_back(grads, self.activation, ("outputs", outputs), call)
-        inner, by_layers = chain.backward(
-            self.layers, chain.arrays_of("layers", arrays), cache, grads, call)
-        around, by_shortcut = chain.backward(
-            self.shortcut, chain.arrays_of("shortcut", arrays), around_cache, grads, call)
-        by_arrays = self._joined([by_layers, by_shortcut])
-        return (inner + around if call.wants_images else None), by_arrays
-
-    def _joined(self, dicts):
-        return {f"{name}.{key}": value for name, part in zip(("layers", "shortcut"), dicts)
-                for key, value in part.items()}
+        return self._back(arrays, caches, (grads, grads), call)
 
 
-def _widest(fields):
-    """Return the field of values that several fields go into."""
-    sizes = zip(*(field.size for field in fields))
-    strides = zip(*(field.stride for field in fields))
-    return Field(tuple(map(max, sizes)), tuple(map(max, strides)))
+def _joined(parts):
+    """Return what chains have by name, under the names of the chains."""
+    return {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}

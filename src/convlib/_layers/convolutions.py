@@ -9,9 +9,9 @@ from convlib import _validation as check
 from convlib import grad
 from convlib._layers import chain
 from convlib._layers.layer import RECTIFIERS, Layer, random_weights, spatial_rank
-from convlib._layers.values import SIGNLESS, activate, activation_back
+from convlib._layers.values import activated, activation_back
 from convlib.ops.conv import PackedKernel, conv, pack_kernel
-from convlib.ops.separable import depthwise_conv, separable_conv
+from convlib.ops.separable import depthwise_conv, grouped, separable_conv
 from convlib.shapes import output_size
 
 
@@ -33,7 +33,10 @@ class Windowed(Layer):
         size = self._size(input_shape)
         check.choice("activation", self.activation, (None, *check.ACTIVATIONS))
         check.flag("bias", self.bias)
-        return output_size(input_shape[:-1], size, **self._window(len(size)))
+        return self._output_size(input_shape[:-1], size)
+
+    def _output_size(self, in_size, size):
+        return output_size(in_size, size, **self._window(len(size)))
 
     def _field(self, field, input_shape):
         size = self._size(input_shape)
@@ -48,6 +51,11 @@ class Windowed(Layer):
     def _with_bias(self, kernel, channels):
         return {"kernel": kernel, **({"bias": (channels,)} if self.bias else {})}
 
+    def _initial_arrays(self, input_shape, rng, dtype):
+        *size, n_inputs, n_outputs = self._array_shapes(input_shape)["kernel"]
+        return self._drawn(input_shape, rng, dtype, prod(size) * n_inputs,
+                           prod(size) * n_outputs // self.groups)
+
     def _drawn(self, input_shape, rng, dtype, n_inputs, n_outputs):
         arrays = {name: np.zeros(shape, dtype)
                   for name, shape in self._array_shapes(input_shape).items()}
@@ -56,17 +64,35 @@ class Windowed(Layer):
             self.activation in RECTIFIERS)
         return arrays
 
-    def _activated(self, run, call):
-        """Return the outputs of `run(activation)` and what tells their slopes."""
-        if call.keeps and self.activation in SIGNLESS:
-            sums = run(None)
-            return activate(sums, self.activation, call.n_threads), ("inputs", sums)
-        outputs = run(self.activation)
-        return outputs, ("outputs", outputs)
+    # Layers of one kernel: `_convolve`, and what is `_by_kernel` and `_by_images`, tell them apart.
 
-    def _by_sums(self, grads, slopes, call):
-        """Return the gradient by what came before the activation."""
-        return activation_back(grads, self.activation, slopes, call)
+    def _packed_kernel(self, kernel, arrays, input_shape, **settings):
+        """Return the arrays of a kernel as `conv` takes it."""
+        return {"kernel": pack_kernel(
+            kernel, input_shape, arrays.get("bias"), activation=self.activation,
+            dtype=kernel.dtype, **self._settings(kernel.ndim - 2), **settings)}
+
+    def _forward(self, arrays, images, call):
+        kernel, settings = arrays["kernel"], self._settings(images.ndim - 2)
+        if isinstance(kernel, PackedKernel):
+            return conv(images, kernel, n_threads=call.n_threads), None
+        outputs, slopes = activated(lambda activation: self._convolve(
+            images, kernel, arrays.get("bias"), activation=activation, n_threads=call.n_threads,
+            **settings), self.activation, call)
+        return outputs, (images, slopes)
+
+    def _backward(self, arrays, cache, grads, call):
+        images, slopes = cache
+        kernel, by_arrays = arrays["kernel"], {}
+        settings = self._settings(images.ndim - 2) | {"n_threads": call.n_threads}
+        grads = activation_back(grads, self.activation, slopes, call)
+        if not call.rectifies:
+            by_arrays["kernel"] = self._by_kernel(grads, images, kernel.shape[:-2], **settings)
+            if self.bias:
+                by_arrays["bias"] = grad.conv_bias(grads, n_threads=call.n_threads)
+        if not call.wants_images:
+            return None, by_arrays
+        return self._by_images(grads, kernel, images.shape[1:-1], **settings), by_arrays
 
 
 @dataclass(frozen=True)
@@ -128,37 +154,12 @@ class Conv(Windowed):
         kernel = (*self._size(input_shape), input_shape[-1] // self.groups, self.out_channels)
         return self._with_bias(kernel, self.out_channels)
 
-    def _initial_arrays(self, input_shape, rng, dtype):
-        *size, n_inputs, n_outputs = self._array_shapes(input_shape)["kernel"]
-        return self._drawn(input_shape, rng, dtype, prod(size) * n_inputs,
-                           prod(size) * n_outputs // self.groups)
-
     def _packed(self, arrays, input_shape):
-        kernel = arrays["kernel"]
-        return {"kernel": pack_kernel(
-            kernel, input_shape, arrays.get("bias"), activation=self.activation,
-            dtype=kernel.dtype, **self._settings(kernel.ndim - 2))}
+        return self._packed_kernel(arrays["kernel"], arrays, input_shape)
 
-    def _forward(self, arrays, images, call):
-        if isinstance(arrays["kernel"], PackedKernel):
-            return conv(images, arrays["kernel"], n_threads=call.n_threads), None
-        outputs, slopes = self._activated(lambda activation: conv(
-            images, arrays["kernel"], arrays.get("bias"), activation=activation,
-            n_threads=call.n_threads, **self._settings(images.ndim - 2)), call)
-        return outputs, (images, slopes)
-
-    def _backward(self, arrays, cache, grads, call):
-        images, slopes = cache
-        kernel, settings = arrays["kernel"], self._settings(images.ndim - 2)
-        grads = self._by_sums(grads, slopes, call)
-        by_arrays = {"kernel": grad.conv_kernel(
-            grads, images, kernel.shape[:-2], n_threads=call.n_threads, **settings)}
-        if self.bias:
-            by_arrays["bias"] = grad.conv_bias(grads, n_threads=call.n_threads)
-        if not call.wants_images:
-            return None, by_arrays
-        return grad.conv_images(grads, kernel, images.shape[1:-1], n_threads=call.n_threads,
-                                **settings), by_arrays
+    _convolve = staticmethod(conv)
+    _by_kernel = staticmethod(grad.conv_kernel)
+    _by_images = staticmethod(grad.conv_images)
 
 
 @dataclass(frozen=True)
@@ -216,32 +217,12 @@ class DepthwiseConv(Windowed):
         return self._drawn(input_shape, rng, dtype, taps, taps * self.multiplier)
 
     def _packed(self, arrays, input_shape):
-        *size, channels, multiplier = arrays["kernel"].shape
-        kernel = arrays["kernel"].reshape(*size, 1, channels * multiplier)
-        return {"kernel": pack_kernel(
-            kernel, input_shape, arrays.get("bias"), activation=self.activation, groups=channels,
-            dtype=kernel.dtype, **self._settings(kernel.ndim - 2))}
+        return self._packed_kernel(
+            grouped(arrays["kernel"]), arrays, input_shape, groups=input_shape[-1])
 
-    def _forward(self, arrays, images, call):
-        if isinstance(arrays["kernel"], PackedKernel):
-            return conv(images, arrays["kernel"], n_threads=call.n_threads), None
-        outputs, slopes = self._activated(lambda activation: depthwise_conv(
-            images, arrays["kernel"], arrays.get("bias"), activation=activation,
-            n_threads=call.n_threads, **self._settings(images.ndim - 2)), call)
-        return outputs, (images, slopes)
-
-    def _backward(self, arrays, cache, grads, call):
-        images, slopes = cache
-        kernel, settings = arrays["kernel"], self._settings(images.ndim - 2)
-        grads = self._by_sums(grads, slopes, call)
-        by_arrays = {"kernel": grad.depthwise_conv_kernel(
-            grads, images, kernel.shape[:-2], n_threads=call.n_threads, **settings)}
-        if self.bias:
-            by_arrays["bias"] = grad.conv_bias(grads, n_threads=call.n_threads)
-        if not call.wants_images:
-            return None, by_arrays
-        return grad.depthwise_conv_images(
-            grads, kernel, images.shape[1:-1], n_threads=call.n_threads, **settings), by_arrays
+    _convolve = staticmethod(depthwise_conv)
+    _by_kernel = staticmethod(grad.depthwise_conv_kernel)
+    _by_images = staticmethod(grad.depthwise_conv_images)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib import grad
 from convlib._layers.convolutions import Windowed
+from convlib._layers.values import activated, activation_back
 from convlib.ops.conv import conv
 from convlib.ops.deform import deform_conv
 
@@ -89,11 +90,6 @@ class DeformConv(Windowed):
             shapes[f"{name}_bias"] = (n_values,)
         return shapes
 
-    def _initial_arrays(self, input_shape, rng, dtype):
-        *size, n_inputs, n_outputs = self._array_shapes(input_shape)["kernel"]
-        return self._drawn(input_shape, rng, dtype, prod(size) * n_inputs,
-                           prod(size) * n_outputs // self.groups)
-
     def _n_macs(self, input_shape):
         weights = sum(prod(shape) for name, shape in self._array_shapes(input_shape).items()
                       if name.endswith("kernel"))
@@ -107,16 +103,17 @@ class DeformConv(Windowed):
         points = [conv(images, arrays[f"{name}_kernel"], arrays[f"{name}_bias"],
                        activation=activation, n_threads=call.n_threads, **window)
                   for name, activation in self._branches()]
-        outputs, slopes = self._activated(lambda activation: deform_conv(
+        outputs, slopes = activated(lambda activation: deform_conv(
             images, arrays["kernel"], *points, bias=arrays.get("bias"), groups=self.groups,
-            activation=activation, n_threads=call.n_threads, **window), call)
+            activation=activation, n_threads=call.n_threads, **window),
+            self.activation, call)
         return outputs, (images, points, slopes)
 
     def _backward(self, arrays, cache, grads, call):
         images, points, slopes = cache
         kernel, window = arrays["kernel"], self._window(2)
         settings = window | {"groups": self.groups, "n_threads": call.n_threads}
-        grads = self._by_sums(grads, slopes, call)
+        grads = activation_back(grads, self.activation, slopes, call)
         if call.rectifies:
             return grad.deform_conv_images(
                 grads, images.shape[1:-1], kernel, *points, **settings), {}

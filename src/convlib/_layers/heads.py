@@ -8,7 +8,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib import grad
 from convlib._layers.layer import RECTIFIERS, Layer, random_weights, whole_field
-from convlib._layers.values import SIGNLESS, activate, activation_back
+from convlib._layers.values import activated, activation_back
 from convlib.ops._statistics import pixel_sums
 from convlib.ops.conv import PackedKernel, conv, pack_kernel
 
@@ -118,19 +118,20 @@ class Dense(Layer):
         weight, bias = arrays["weight"], arrays.get("bias")
         if isinstance(weight, PackedKernel):
             return packed_product(images, weight, call.n_threads), None
-        if call.keeps and self.activation in SIGNLESS:
-            sums = product(images, weight, bias, None, call.n_threads)
-            return activate(sums, self.activation, call.n_threads), (images, ("inputs", sums))
-        outputs = product(images, weight, bias, self.activation, call.n_threads)
-        return outputs, (images, ("outputs", outputs))
+        outputs, slopes = activated(
+            lambda activation: product(images, weight, bias, activation, call.n_threads),
+            self.activation, call)
+        return outputs, (images, slopes)
 
     def _backward(self, arrays, cache, grads, call):
         images, slopes = cache
         grads = activation_back(grads, self.activation, slopes, call)
-        by_arrays = {"weight": grad.conv_kernel(
-            grads[np.newaxis], images[np.newaxis], 1, n_threads=call.n_threads)[0]}
-        if self.bias:
-            by_arrays["bias"] = pixel_sums(grads[np.newaxis], call.n_threads)
+        by_arrays = {}
+        if not call.rectifies:
+            by_arrays["weight"] = grad.conv_kernel(
+                grads[np.newaxis], images[np.newaxis], 1, n_threads=call.n_threads)[0]
+            if self.bias:
+                by_arrays["bias"] = pixel_sums(grads[np.newaxis], call.n_threads)
         if not call.wants_images:
             return None, by_arrays
         back = np.ascontiguousarray(arrays["weight"].T)

@@ -24,7 +24,7 @@ class Call(NamedTuple):
     n_threads: int | None = None
     wants_images: bool = True     # the gradient by the inputs
     keeps: bool = False           # what `_backward` needs
-    rectifies: bool = False       # on the way back, as a deconvolutional network does
+    rectifies: bool = False       # on the way back to the pixels alone, as a deconvnet does
 
 
 class Field(NamedTuple):

@@ -52,13 +52,9 @@ class TransposedConv(Windowed):
     activation: str | None = None
     bias: bool = True
 
-    def _outputs(self, input_shape):
-        size = self._size(input_shape)
-        check.choice("activation", self.activation, (None, *check.ACTIVATIONS))
-        check.flag("bias", self.bias)
+    def _output_size(self, in_size, size):
         return transpose_output_size(
-            input_shape[:-1], size, output_padding=self.output_padding,
-            **self._window(len(size)))
+            in_size, size, output_padding=self.output_padding, **self._window(len(size)))
 
     def _output_shape(self, input_shape):
         n_outputs = check.integer("out_channels", self.out_channels, 1)
@@ -93,23 +89,12 @@ class TransposedConv(Windowed):
     def _settings(self, rank):
         return self._window(rank) | {"groups": self.groups}
 
-    def _forward(self, arrays, images, call):
-        outputs, slopes = self._activated(lambda activation: conv_transpose(
-            images, arrays["kernel"], arrays.get("bias"), activation=activation,
-            output_padding=self.output_padding, n_threads=call.n_threads,
-            **self._settings(images.ndim - 2)), call)
-        return outputs, (images, slopes)
+    def _convolve(self, images, kernel, bias, **settings):
+        return conv_transpose(
+            images, kernel, bias, output_padding=self.output_padding, **settings)
 
-    def _backward(self, arrays, cache, grads, call):
-        images, slopes = cache
-        kernel, settings = arrays["kernel"], self._settings(images.ndim - 2)
-        grads = self._by_sums(grads, slopes, call)
-        by_arrays = {"kernel": grad.conv_transpose_kernel(
-            grads, images, kernel.shape[:-2], n_threads=call.n_threads, **settings)}
-        if self.bias:
-            by_arrays["bias"] = grad.conv_transpose_bias(grads, n_threads=call.n_threads)
-        if not call.wants_images:
-            return None, by_arrays
+    _by_kernel = staticmethod(grad.conv_transpose_kernel)
+
+    def _by_images(self, grads, kernel, size, **settings):
         return grad.conv_transpose_images(
-            grads, kernel, output_padding=self.output_padding, n_threads=call.n_threads,
-            **settings), by_arrays
+            grads, kernel, output_padding=self.output_padding, **settings)

@@ -26,6 +26,15 @@ def activate(values, activation, n_threads=None):
                 n_threads=n_threads).reshape(values.shape)
 
 
+def activated(run, activation, call):
+    """Return the outputs of `run(activation)` and what tells their slopes."""
+    if call.keeps and activation in SIGNLESS:
+        sums = run(None)
+        return activate(sums, activation, call.n_threads), ("inputs", sums)
+    outputs = run(activation)
+    return outputs, ("outputs", outputs)
+
+
 def activation_back(grads, activation, slopes, call):
     """Return the gradient by the inputs; `slopes` are 'inputs' or 'outputs', and these."""
     if activation is None:

@@ -70,7 +70,7 @@ class Writer:
             in_size, size, stride=window["stride"], padding=window["padding"],
             dilation=window["dilation"])
         return {"kernel_shape": size, "strides": window["stride"], "dilations": window["dilation"],
-                "pads": [first for first, _ in pads] + [last for _, last in pads]}
+                "pads": in_a_row(pads)}
 
     def convolution(self, layer, arrays, value, shape, groups):
         """Add a convolution and its activation."""
@@ -140,7 +140,7 @@ class Writer:
         return self.node(
             operator, value, kernel_shape=window["size"], strides=window["stride"],
             ceil_mode=int(window["ceil_mode"]),
-            pads=[first for first, _ in pads] + [last for _, last in pads], **more)
+            pads=in_a_row(pads), **more)
 
     def write_MaxPool(self, layer, arrays, value, shape):  # noqa: N802
         return self.pooling("MaxPool", layer, value, shape,
@@ -203,21 +203,26 @@ class Writer:
         order, self.order = self.order, None
         return self.node("Gather", value, self.tensor(order, np.int64), axis=1)
 
-    def write_Branches(self, layer, arrays, value, shape):  # noqa: N802
+    def ends(self, layer, arrays, value, shape):
+        """Add the chains of a block and return the last outputs, in the order of the layers."""
         before, ends = self.order, []
-        for number, branch in enumerate(layer.branches):
-            self.order = before
-            end = self.chain(branch, chain.arrays_of(number, arrays), value, shape)
-            ends.append(self.in_our_order(end))
-        return self.node("Concat", *ends, axis=1)
-
-    def write_Residual(self, layer, arrays, value, shape):  # noqa: N802
-        before, ends = self.order, []
-        for name, path in zip(("layers", "shortcut"), layer._paths()):
+        for name, path in layer._paths().items():
             self.order = before
             end = self.chain(path, chain.arrays_of(name, arrays), value, shape)
             ends.append(self.in_our_order(end))
+        return ends
+
+    def write_Branches(self, layer, arrays, value, shape):  # noqa: N802
+        return self.node("Concat", *self.ends(layer, arrays, value, shape), axis=1)
+
+    def write_Residual(self, layer, arrays, value, shape):  # noqa: N802
+        ends = self.ends(layer, arrays, value, shape)
         return self.activated(self.node("Add", *ends), layer.activation)
+
+
+def in_a_row(pads):
+    """Return pads as ONNX has them: those before on all axes, then those behind."""
+    return [first for first, _ in pads] + [last for _, last in pads]
 
 
 def model_of(network):
