@@ -125,7 +125,7 @@ INLINE void NAME(gather_extremes)(const int n, const ptrdiff_t tail, GATHER_ARGU
             UNROLL
             for (int k = 0; k < n; k++) {
                 VEC value = sign * NAME(load)(rows + j * graph->step + PLACE(k));
-                extreme[k] = NAME(blend)(value > extreme[k], value, extreme[k]);
+                extreme[k] = NAME(larger)(extreme[k], value);
                 sums[k % 4] += value;
             }
         }

@@ -18,11 +18,6 @@ INLINE IVEC NAME(lanes_left)(ptrdiff_t left)
     return number < NAME(splat)((REAL)(left < LANES ? left : LANES));
 }
 
-INLINE VEC NAME(larger)(VEC a, VEC b)
-{
-    return NAME(blend)(b > a, b, a);
-}
-
 /* Lanes brought together by halves, in memory: neighbouring values become vectors again. */
 #define FOLD(lanes, i, folded)                                                                    \
     UNROLL                                                                                        \

@@ -67,6 +67,12 @@ INLINE VEC NAME(blend)(IVEC mask, VEC a, VEC b)
     return (VEC)((mask & (IVEC)a) | (~mask & (IVEC)b));
 }
 
+/* The larger of two, a where one is NaN. */
+INLINE VEC NAME(larger)(VEC a, VEC b)
+{
+    return NAME(blend)(b > a, b, a);
+}
+
 /* Lane i is lane mask[i] of a, or lane mask[i] - LANES of b. */
 INLINE VEC NAME(shuffle)(VEC a, VEC b, IVEC mask)
 {
