@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import convlib as cl
 import reference_graph as reference
+from convlib.graph import _adjacency
+from convlib.graph._adjacency import adjacency_of
 
 pytestmark = pytest.mark.kernels
 
@@ -144,11 +146,12 @@ def test_gcn(n_outputs, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ["mean", "max", "sum"])
 @pytest.mark.parametrize("has_root", [False, True])
-def test_sage(has_root, kind, dtype):
+@pytest.mark.parametrize("n_outputs", [9, 25])
+def test_sage(n_outputs, has_root, kind, dtype):
     graph = random_graph(31)
     features = random_features((31, 17), dtype)
-    weight, root = (random_features((17, 9), dtype, seed) for seed in (2, 3))
-    bias = random_features(9, dtype, 4)
+    weight, root = (random_features((17, n_outputs), dtype, seed) for seed in (2, 3))
+    bias = random_features(n_outputs, dtype, 4)
     ones = (reference.dense(graph) != 0).astype(float)
     if kind == "max":
         gathered = reference.extremes(ones, features, np.max)
@@ -354,11 +357,21 @@ def test_bad_settings_are_refused(options, error, message):
         cl.graph.propagate(np.ones((3, 2)), sp.csr_array(np.eye(3)), **options)
 
 
-def test_negative_sums_are_refused_unless_signed():
-    graph = sp.csr_array(np.array([[0.0, -2], [1, 0]]))
-    with pytest.raises(ValueError, match="row 0; signed=True takes sums of magnitudes"):
+@pytest.mark.parametrize("row", [[3.0, -2], [2, -2], [0, -2]])
+def test_negative_weights_are_refused_unless_signed(row):
+    graph = sp.csr_array(np.array([[0.0, 1], row]))
+    with pytest.raises(ValueError, match="got -2 in row 1; signed=True takes sums of magnitudes"):
         cl.graph.propagate(np.ones((2, 1)), graph)
     assert np.isfinite(cl.graph.propagate(np.ones((2, 1)), graph, signed=True)).all()
+    cl.graph.propagate(np.ones((2, 1)), graph, normalization="row")
+
+
+def test_sums_do_not_depend_on_where_edges_are_cut(monkeypatch):
+    graph = adjacency_of("adjacency", random_graph(60, 0.5), np.float64)
+    expected = graph.sums()
+    monkeypatch.setattr(_adjacency, "EDGES_AT_ONCE", 7)
+    np.testing.assert_array_equal(graph.sums(), expected)
+    np.testing.assert_allclose(expected, random_graph(60, 0.5).sum(axis=1))
 
 
 @pytest.mark.parametrize(("weight", "bias", "message"), [
