@@ -61,10 +61,12 @@ def test_what_was_done_before_does_not_count_in_the_rate(clock, capsys):
 
 
 def test_the_line_ends_where_the_work_fails(clock, capsys):
-    with pytest.raises(OSError, match="disk"), Progress("work", 3, "tiles") as progress:
-        progress.advance()
+    def fail():
         raise OSError("disk")
-    assert capsys.readouterr().err == "work: 1 of 3 tiles (33%), 0.0 s, stopped\n"
+
+    with pytest.raises(OSError, match="disk"), Progress("work", 3, "tiles") as progress:
+        progress.advance(fail() or 1)
+    assert capsys.readouterr().err == "work: 0 of 3 tiles, 0.0 s, stopped\n"
 
 
 @pytest.mark.parametrize("stream", [None, io.StringIO()])
