@@ -51,6 +51,12 @@ class Progress:
             self._last = now
             self._show(self._state(now - self._begin))
 
+    def over(self, parts):
+        """Yield parts; each is done when the next one is asked for."""
+        for part in parts:
+            yield part
+            self.advance()
+
     def __exit__(self, kind, error, traceback):
         if self._stream is None:
             return
