@@ -1,0 +1,5 @@
+"""``python -m convlib``."""
+
+from convlib.cli import main
+
+main()
