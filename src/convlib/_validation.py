@@ -301,6 +301,18 @@ def result_dtype(dtype):
     return np.dtype(np.float32) if dtype.itemsize <= 2 else np.dtype(np.float64)
 
 
+def computed_dtype(name, dtype):
+    """Return the dtype in which X of a dtype, given as users name it, is computed."""
+    allowed = "a dtype of real numbers, such as 'float32'"
+    try:
+        array_dtype = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(_refusal(name, allowed, dtype)) from error
+    if array_dtype.kind not in "fiubO":
+        raise TypeError(_refusal(name, allowed, dtype))
+    return result_dtype(array_dtype)
+
+
 def transposed_kernel_array(name, kernel):
     """Return `kernel` as an array of (*kernel_size, output channels of a group, in_channels)."""
     return kernel_array(name, kernel, "out_channels // groups, in_channels")

@@ -82,9 +82,7 @@ array-like of shape (length,) or (length, channels)
         """
         check_is_fitted(self)
         series = Series(self, X, reset=False)
-        if series.n_channels != self.n_channels_:
-            raise ValueError(f"X must hold series of {self.n_channels_} channels, as in fit; got "
-                             f"{series.n_channels}")
+        self._check_channels("X", series.n_channels)
         n_threads = check.threads(self.n_threads)
         kernels = self._kernels.of_dtype(series.dtype)
         form = kernels.form(max(series.lengths), self.normalize)
@@ -135,7 +133,8 @@ array-like of shape (length,) or (length, channels)
         check_is_fitted(self)
         n_series, *sample = check.batch_shape("shape", shape)
         length, n_channels = _images.sample_shape(tuple(sample), 1, None)
-        kernels = self._kernels.of_dtype(check.result_dtype(np.dtype(dtype)))
+        self._check_channels("shape", n_channels)
+        kernels = self._kernels.of_dtype(check.computed_dtype("dtype", dtype))
         form = kernels.form(length, self.normalize)
         n_threads = thread_count(check.threads(self.n_threads), np.inf)
         series_bytes = length * n_channels * kernels.dtype.itemsize
@@ -159,6 +158,12 @@ array-like of shape (length,) or (length, channels)
         self._kernels = self._draw(series, check_random_state(self.random_state))
         return self
 
+    def _check_channels(self, name, n_channels):
+        """Refuse series of other channels than those of fit."""
+        if n_channels != self.n_channels_:
+            raise ValueError(f"{name} must hold series of {self.n_channels_} channels, as in fit; "
+                             f"got {n_channels}")
+
     def _budget(self):
         """Return the bytes that a block of converted series may take."""
         n_bytes = memory_bytes(self.working_memory, get_config()["working_memory"])
@@ -169,8 +174,8 @@ class Series:
     """Checked series, converted to floating point block by block."""
 
     def __init__(self, estimator, X, reset):
-        if isinstance(X, (list, tuple)) and X and all(hasattr(one, "shape") for one in X):
-            self._parts = _images.as_ragged_images(X, 1)
+        if (ragged := as_list(X)) is not None:
+            self._parts = _images.as_ragged_images(ragged, 1)
             if reset:
                 for name in ("n_features_in_", "feature_names_in_"):
                     vars(estimator).pop(name, None)    # of an earlier fit
@@ -248,6 +253,16 @@ class Kernels:
         margin = whole_vectors(self.reach + VECTOR)
         return SeriesForm(longest, self.shortest, margin, whole_vectors(longest) + 2 * margin,
                           normalizes, 1)
+
+
+def as_list(X):
+    """Return X as a list of series, whose lengths may differ; None if it is one array."""
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X)
+    if not isinstance(X, (list, tuple)) or not all(hasattr(one, "__len__") for one in X):
+        return None
+    are_arrays = bool(X) and all(hasattr(one, "shape") for one in X)
+    return X if are_arrays or len({len(one) for one in X}) > 1 else None
 
 
 def whole_vectors(n):

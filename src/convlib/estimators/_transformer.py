@@ -129,7 +129,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         shape = check.batch_shape("shape", shape)
         image_shape = _images.sample_shape(shape[1:], self._settings.rank, self.image_shape)
-        dtype = check.result_dtype(np.dtype(dtype))
+        dtype = check.computed_dtype("dtype", dtype)
         layers = self._layers_of(dtype)
         budget = self._budget(layers)
         n_values = sum(prod(layer.output_shape(image_shape)) for layer in layers)

@@ -317,7 +317,7 @@ default=None
         """
         check_is_fitted(self)
         shape = check.batch_shape("shape", shape)
-        n_bytes = check.result_dtype(np.dtype(dtype)).itemsize
+        n_bytes = check.computed_dtype("dtype", dtype).itemsize
         rows, width = int(np.prod(shape[:-1], dtype=object)), shape[-1]
         result = rows * self._n_outputs * n_bytes
         at_once = rows

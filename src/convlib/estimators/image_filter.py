@@ -232,7 +232,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         rank, _ = self._checked()
         image_shape = _images.sample_shape(shape[1:], rank, self.image_shape)
         self._check_shape(image_shape)
-        dtype = check.result_dtype(np.dtype(dtype))
+        dtype = check.computed_dtype("dtype", dtype)
         step = min(shape[0], self._block_images(image_shape, dtype))
         result = shape[0] * prod(image_shape) * self._n_parts * dtype.itemsize
         return result + step * self._image_bytes(image_shape, dtype) + SCRATCH_BYTES

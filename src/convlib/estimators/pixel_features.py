@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
 from convlib._terms import numbered
+from convlib.banks import bank_names, named_bank
 from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
 from convlib.estimators._settings import finite_factor, memory_bytes
@@ -54,8 +55,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         The largest one.
     num_sigma : int, default=None
         How many there are, evenly spaced by ratio. None doubles from scale to scale.
-    bank : array-like of shape (*kernel_size, 1, n_kernels), default=None
-        Kernels that each channel is correlated with: further features.
+    bank : str or array-like of shape (*kernel_size, 1, n_kernels), default=None
+        Kernels that each channel is correlated with: further features. A name is one of
+        :func:`convlib.banks.bank_names`, such as 'gabor'.
     channel_axis : int, default=None
         The axis that holds channels: -1 for colour images of shape (height, width, 3). With None
         images have none, and three axes are a volume. Axes are never guessed.
@@ -322,6 +324,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         """Return the `Bank`, None if there is none."""
         if self.bank is None:
             return None
+        if isinstance(self.bank, str):
+            name = check.choice("bank", self.bank, bank_names(rank))
+            return Bank(named_bank(name, rank, dtype="float64")[..., 0, :])
         kernels = check.numeric_array("bank", self.bank)
         if kernels.ndim != rank + 2 or kernels.shape[-2] != 1 or kernels.size == 0 \
                 or not np.isfinite(kernels).all():
