@@ -12,7 +12,7 @@ import convlib as cl
 from conftest import runnable_tiers
 from convlib import _speeds
 from convlib._algorithms import NAMES, by_name
-from convlib._conv import igemm, lowrank, planes, pointwise, stencil
+from convlib._conv import fft, igemm, lowrank, planes, pointwise, stencil
 from convlib._native import cpu
 from convlib._terms import aligned
 from convlib._validation import ACTIVATIONS, PADDING_MODES
@@ -325,6 +325,27 @@ def test_pads_along_the_depth_of_a_flat_volume():
     out = cl.conv(images, kernel, padding=(1, 0, 0))
     assert not out[:, [0, 2]].any()
     Solution(images, kernel, padding=(1, 0, 0)).check(out, "float64", "fft")
+
+
+@each_dtype
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("kind", ["channels", "pixels"])
+def test_tiles_of_every_length(tier, kind, rank, dtype, monkeypatch):
+    channels = 16 if kind == "channels" else 1
+    for length in fft.LENGTHS[kind] if rank == 2 else fft.LINES:
+        shape = (*(length + 3,) * rank, channels)    # more than one tile
+        images, kernel = cast(
+            (sample((1, *shape)), sample((*(5,) * rank, channels, channels), 1)), dtype)
+        packed = cl.pack_kernel(kernel, shape, algorithm="igemm", dtype=dtype)
+        tile = fft.Tile(kind, 1 if rank == 1 else length, length)
+        if not fft.is_small(packed._plan(shape)[0], tile):
+            continue
+        expected = cl.conv(images, packed)
+        monkeypatch.setattr(fft, "choose_tile", lambda problem, tile=tile: tile)
+        packed = cl.pack_kernel(kernel, shape, algorithm="fft", dtype=dtype)
+        assert packed._prepared().tile == tile
+        error = np.abs(cl.conv(images, packed) - expected).max()
+        assert error <= 20 * np.finfo(dtype).eps * np.abs(expected).max()
 
 
 @each_dtype

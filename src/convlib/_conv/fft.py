@@ -29,7 +29,7 @@ from convlib._threads import thread_count
 CONV_CHANNELS, CONV_PIXELS = by_dtype(conv_fft.conv), by_dtype(conv_fft_pixels.conv)
 
 LENGTHS = {"channels": (12, 16, 20, 24, 32, 40, 48, 64, 80),
-           "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 256, 512, 1024)}
+           "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024)}
 LINES = tuple(2**n for n in range(4, 17))    # of tiles that are one pixel high
 ROOM_BYTES = 64 * 2**20    # scratch of a thread
 BLOCK_BYTES = 8 * 2**20    # spectra of a block of tiles, and of their outputs

@@ -132,7 +132,7 @@ def work(problem, packed, is_small=False):
         "call": 1, "product": values * problem.group_size * vectors_out,
         "samples": values * vectors_in, "outputs": values * vectors_out, **panels.reading(size),
     }
-    return amounts if packed else amounts | {"pack": size}
+    return amounts if packed else amounts | {"pack": size, "far pack": amounts["weights"]}
 
 
 def grid(problem, is_small=False):
