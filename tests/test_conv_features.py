@@ -12,6 +12,7 @@ import reference_features
 from convlib import ConvFeatures, banks
 from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import BLOCK_BYTES
+from convlib.ops._phases import Product
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(2, 1, (7, 9, 10, 4)).astype(np.float32)
@@ -578,6 +579,14 @@ def test_pickled_transformers_give_the_same_bits(case):
     features = transformer.fit_transform(images)
     loaded = pickle.loads(pickle.dumps(transformer))
     np.testing.assert_array_equal(loaded.transform(images), features)
+
+
+def test_transposed_kernels_are_packed_once(monkeypatch):
+    images, parameters = CASES["transposed groups"]
+    fitted = ConvFeatures(random_state=0, **parameters)
+    features = fitted.fit_transform(images)
+    monkeypatch.setattr(Product, "pack", None)
+    np.testing.assert_array_equal(fitted.transform(images), features)
 
 
 def test_verbose_tells_how_far_it_is(capsys):
