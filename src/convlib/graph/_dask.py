@@ -57,7 +57,7 @@ def _operator(blocks, sources, dtype, how):
     columns = None
     for source in sources if has_column_sums(how) else ():
         columns = delayed(column_sums)(columns, source, dtype, how)
-    return delayed(assembled)(blocks.without_blocks(), dtype, how, measures, columns)
+    return delayed(assembled)(blocks._without_blocks(), dtype, how, measures, columns)
 
 
 def _scaled(operator, features, n_hops, alpha):

@@ -234,7 +234,7 @@ def appnp(features, adjacency, n_hops=10, alpha=0.1, *, normalization="symmetric
     features, adjacency, n_hops, alpha, normalization, self_loops, direction, signed
         As in `propagate`.
     n_threads, out, working_memory
-        As there.
+        As in `propagate`.
 
     Returns
     -------
