@@ -4,9 +4,9 @@
 
 Ratios above 1: convlib is faster. The graphs are random with a few nodes of many neighbours, as
 citation networks have them; the one of 2 million nodes and 57 million edges, which needs about
-6 GB, is only measured when it is named. convlib is given a `Graph`, whose normalization is remembered, as torch and
-PyTorch Geometric are given a normalized matrix; 'plain' hands over a scipy matrix at each call.
-A peer that is not installed has no column of numbers.
+6 GB, is only measured when it is named. convlib is given a `Graph`, whose normalization is
+remembered, as torch and PyTorch Geometric are given a normalized matrix; 'plain' hands over a scipy
+matrix at each call. A peer that is not installed has no column of numbers.
 """
 
 import argparse

@@ -117,8 +117,8 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
         Where to write the result: of its shape and dtype, contiguous, apart from the features. For
         features on disk also an array there.
     working_memory : float, default=None
-        MiB for columns of features that lie on disk; at least 2 to 4 cache lines of each node are
-        taken. None is 1024.
+        MiB for columns of features that lie on disk; up to 512 bytes of each node are taken in any
+        case. None is 1024.
 
     Returns
     -------
