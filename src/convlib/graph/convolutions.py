@@ -20,7 +20,7 @@ from convlib.graph._layers import (
 from convlib.graph._row_blocks import RowBlocks, blocked_operator, row_blocks_of
 from convlib.graph._stored import (
     by_columns,
-    computed_dtype,
+    features_dtype,
     is_dask,
     is_stored,
     memory_bytes,
@@ -215,7 +215,7 @@ def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmet
     how = handling(normalization, self_loops, direction, signed)
     if is_dask(features):
         from convlib.graph import _dask  # an optional package
-        blocks, how = row_blocks_of(adjacency, computed_dtype("features", features.dtype), how)
+        blocks, how = row_blocks_of(adjacency, features_dtype("features", features.dtype), how)
         return _dask.hops(features, blocks, how, n_hops, alpha, n_threads, out)
 
     def after_hops(operator, features, out=None):
@@ -684,7 +684,7 @@ def _large(features, adjacency, how, function, n_arrays, out, working_memory):
         rows_fit("features", features, operator.adjacency.n_nodes)
         out = check.output_array(out, features.shape, features.dtype, features)
         return function(operator, features, out)
-    dtype = computed_dtype("features", features.dtype)
+    dtype = features_dtype("features", features.dtype)
     operator = _operator(adjacency, dtype, how, in_blocks=True)
     rows_fit("features", features, operator.adjacency.n_nodes)
     out = stored_output(out, features, dtype)
