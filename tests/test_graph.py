@@ -1,5 +1,7 @@
 """Graph operators against dense float64 references, and what they refuse."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 import convlib as cl
 import reference_graph as reference
-from convlib.graph import _adjacency
+from convlib.graph import Graph, _adjacency
 from convlib.graph._adjacency import adjacency_of
 
 pytestmark = pytest.mark.kernels
@@ -327,6 +329,31 @@ def broken(indptr, indices, size=3):
 def test_broken_arrays_are_refused(indptr, indices, message):
     with pytest.raises(ValueError, match=message):
         cl.graph.aggregate(np.ones((3, 2)), broken(indptr, indices))
+
+
+@pytest.mark.parametrize("layout", ["csc", "bsr", "coo"])
+@pytest.mark.parametrize("place", [-1, 4])
+def test_broken_indices_of_other_formats_are_refused(place, layout):
+    graph = sp.csr_array(np.ones((4, 4)))
+    graph = graph.tobsr((1, 1)) if layout == "bsr" else graph.asformat(layout)
+    (graph.coords[0] if layout == "coo" else graph.indices)[2] = place
+    for call in (lambda: cl.graph.propagate(np.ones((4, 2)), graph), lambda: Graph(graph)):
+        with pytest.raises(ValueError, match=r"indices in 0 \.\. 3"):
+            call()
+
+
+def test_memory_holds_the_result_and_nothing_of_the_size_of_the_edges():
+    rng = np.random.default_rng(0)
+    ends = rng.integers(0, 2000, (2, 400_000))
+    graph = Graph(sp.csr_array((np.ones(400_000, np.float32), ends), shape=(2000, 2000)))
+    features = random_features((2000, 32), "float32")
+    for call in (cl.graph.propagate, cl.graph.aggregate):
+        call(features, graph)    # the normalization is remembered
+        tracemalloc.start()
+        result = call(features, graph)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < result.nbytes + 50_000
 
 
 @pytest.mark.parametrize(("adjacency", "error", "message"), [

@@ -1,6 +1,7 @@
 """Graphs and features that lie on disk, or come from dask: the same bits as in memory."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_columns_between_blocks_of_the_kernel_keep_their_bits(dtype):
         assert bounds[-1] == width
         expected = propagate(features, graph, 3)
         parts = [propagate(np.ascontiguousarray(features[:, first:last]), graph, 3)
-                 for first, last in zip(bounds[:-1], bounds[1:], strict=True)]
+                 for first, last in pairwise(bounds)]
         np.testing.assert_array_equal(np.concatenate(parts, axis=1), expected)
 
 
@@ -144,7 +145,7 @@ def test_features_in_a_dataset(graph):
     out = Dataset(np.zeros(counts.shape, np.float32))
     assert propagate(Dataset(counts), graph, 2, out=out) is out
     np.testing.assert_array_equal(out.array, propagate(counts, graph, 2))
-    with pytest.raises(ValueError, match="out must be of shape .* and dtype float32"):
+    with pytest.raises(ValueError, match=r"out must be of shape .* and dtype float32"):
         propagate(Dataset(counts), graph, out=Dataset(counts))
     with pytest.raises(TypeError, match="real numbers; got complex128"):
         propagate(Dataset(counts * 1j), graph)

@@ -16,7 +16,7 @@ from convlib.graph._adjacency import rows_fit
 from convlib.graph._gather import apply, column_blocks
 from convlib.graph._layers import steps_of
 from convlib.graph._row_blocks import assembled, column_sums, has_column_sums, measured
-from convlib.graph._stored import computed_dtype
+from convlib.graph._stored import features_dtype
 
 
 def hops(features, blocks, how, n_hops, alpha, n_threads, out):
@@ -27,7 +27,7 @@ def hops(features, blocks, how, n_hops, alpha, n_threads, out):
         raise ValueError(check.refusal(
             "features", "of shape (n_nodes, n_features), of known size, as a dask array", features))
     rows_fit("features", features, blocks.n_nodes)
-    features = features.astype(computed_dtype("features", features.dtype))
+    features = features.astype(features_dtype("features", features.dtype))
     if n_hops == 0 or 0 in features.shape:
         return features
     sources = [delayed(block, traverse=False) for block in blocks._blocks]
@@ -57,7 +57,7 @@ def _operator(blocks, sources, dtype, how):
     columns = None
     for source in sources if has_column_sums(how) else ():
         columns = delayed(column_sums)(columns, source, dtype, how)
-    return delayed(assembled)(blocks.without_blocks(), dtype, how, measures, columns)
+    return delayed(assembled)(blocks._without_blocks(), dtype, how, measures, columns)
 
 
 def _scaled(operator, features, n_hops, alpha):

@@ -157,7 +157,7 @@ class RowBlocks:
             for first, last in pairwise(_cuts(indptr, edges_at_once))])
         return blocks
 
-    def without_blocks(self):
+    def _without_blocks(self):
         """Return what knows the number of nodes alone."""
         blocks = object.__new__(RowBlocks)
         blocks._set(self.n_nodes, ())

@@ -60,7 +60,7 @@ def is_dask(value):
     return type(value).__module__.startswith("dask.array")
 
 
-def computed_dtype(name, dtype):
+def features_dtype(name, dtype):
     """Return the dtype in which features are computed that are not looked at as a whole."""
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise TypeError(f"{name} must hold real numbers; got {dtype}")

@@ -20,7 +20,7 @@ from convlib.graph._layers import (
 from convlib.graph._row_blocks import RowBlocks, blocked_operator, row_blocks_of
 from convlib.graph._stored import (
     by_columns,
-    computed_dtype,
+    features_dtype,
     is_dask,
     is_stored,
     memory_bytes,
@@ -117,8 +117,8 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
         Where to write the result: of its shape and dtype, contiguous, apart from the features. For
         features on disk also an array there.
     working_memory : float, default=None
-        MiB for columns of features that lie on disk; at least 2 to 4 cache lines of each node are
-        taken. None is 1024.
+        MiB for columns of features that lie on disk; up to 512 bytes of each node are taken in any
+        case. None is 1024.
 
     Returns
     -------
@@ -215,7 +215,7 @@ def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmet
     how = handling(normalization, self_loops, direction, signed)
     if is_dask(features):
         from convlib.graph import _dask  # an optional package
-        blocks, how = row_blocks_of(adjacency, computed_dtype("features", features.dtype), how)
+        blocks, how = row_blocks_of(adjacency, features_dtype("features", features.dtype), how)
         return _dask.hops(features, blocks, how, n_hops, alpha, n_threads, out)
 
     def after_hops(operator, features, out=None):
@@ -234,7 +234,7 @@ def appnp(features, adjacency, n_hops=10, alpha=0.1, *, normalization="symmetric
     features, adjacency, n_hops, alpha, normalization, self_loops, direction, signed
         As in `propagate`.
     n_threads, out, working_memory
-        As there.
+        As in `propagate`.
 
     Returns
     -------
@@ -684,7 +684,7 @@ def _large(features, adjacency, how, function, n_arrays, out, working_memory):
         rows_fit("features", features, operator.adjacency.n_nodes)
         out = check.output_array(out, features.shape, features.dtype, features)
         return function(operator, features, out)
-    dtype = computed_dtype("features", features.dtype)
+    dtype = features_dtype("features", features.dtype)
     operator = _operator(adjacency, dtype, how, in_blocks=True)
     rows_fit("features", features, operator.adjacency.n_nodes)
     out = stored_output(out, features, dtype)
