@@ -43,6 +43,8 @@ CASES = {
                             "5 of 5 series"),
     "HydraFeatures": (cl.HydraFeatures(2, 4), (SERIES,), "", "5 of 5 series"),
     "GraphConvTransform": (cl.GraphConvTransform(), (GRAPHS,), "", "4 of 4 graphs"),
+    "hops": (cl.GraphConvTransform(n_hops=3, graph=cl.graph.Graph(PATH, RNG.random((3, 2)))),
+             (np.arange(3).reshape(-1, 1),), "", "3 of 3 hops"),
     "GraphPool": (cl.GraphPool(), (GRAPHS,), "", "4 of 4 graphs"),
     "ConvNetClassifier": (cl.ConvNetClassifier((2,), max_iter=2), (IMAGES, CLASSES), "",
                           "6 of 6 images"),

@@ -1,6 +1,7 @@
 """GraphConvTransform: features of nodes, convolved along the edges of a graph."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn import get_config
@@ -13,6 +14,7 @@ from convlib._terms import numbered
 from convlib.estimators._graphs import (
     FittedNeighbours,
     Nodes,
+    Told,
     are_graphs,
     check_graph_parameter,
     checked_graphs,
@@ -104,8 +106,8 @@ default=None
     random_state : int, RandomState instance or None, default=None
         For drawing weights.
     verbose : int, default=0
-        Whether `transform` tells on the standard error how many graphs, signals, or rows that
-        look for neighbours are done.
+        Whether `transform` tells on the standard error how many hops are done, or graphs of a
+        list, signals, or rows that look for neighbours.
 
     Attributes
     ----------
@@ -433,7 +435,7 @@ default=None
         """Return the features of what `_input` returned."""
         if isinstance(here, list):
             with shown(self, len(here), "graphs") as progress:
-                return [graph.with_features(self._of_nodes(Nodes(graph)))
+                return [graph.with_features(self._of_nodes(Nodes(graph), shows=False))
                         for graph in progress.over(here)]
         if isinstance(here, Nodes):
             return self._of_nodes(here)
@@ -447,22 +449,30 @@ default=None
                 progress.advance(len(rows))
         return out
 
-    def _of_nodes(self, nodes):
+    def _of_nodes(self, nodes, shows=True):
         """Return features of the nodes of a graph, or of those asked for."""
-        if nodes.features is not None:
-            if nodes.features.ndim == 2:
-                return self._convolved(nodes.operator(self._how), nodes.features)
+        if nodes.features is not None and nodes.features.ndim == 3:
             return self._of_signals(nodes)
+        with shown(self, self._settings.n_hops, "hops", shows) as progress:
+            features = self._after_hops(nodes, partial(Told, advance=progress.advance))
+            progress.advance(progress.total - progress.done)    # of hops that were remembered
+        return features
+
+    def _after_hops(self, nodes, told):
+        """Return features of the nodes of a graph; `told` makes an operator tell of its hops."""
+        if nodes.features is not None:
+            return self._convolved(told(nodes.operator(self._how)), nodes.features)
         graph, n_threads = nodes.graph, check.threads(self.n_threads)
         rows = slice(None) if nodes.rows is None else nodes.rows
         if self.weights_ is None:
-            return graph._propagated(self._settings, self._how, n_threads=n_threads)[rows]
+            return graph._propagated(
+                self._settings, self._how, n_threads=n_threads, told=told)[rows]
         if CONVOLUTIONS[self._settings.conv].is_layered:
             key = (self._settings, self._how, digest_of(_flat(self.weights_)))
             return graph._remembered(key, lambda: self._convolved(
-                nodes.operator(self._how), graph.features))[rows]
+                told(nodes.operator(self._how)), graph.features))[rows]
         # The weights come last: they are needed for the rows asked for alone.
-        whole = graph._propagated(self._bare, self._how, n_threads=n_threads)
+        whole = graph._propagated(self._bare, self._how, n_threads=n_threads, told=told)
         return self._projected(whole[rows])
 
     def _of_signals(self, nodes):
