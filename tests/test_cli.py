@@ -157,6 +157,18 @@ def test_a_killed_command_goes_on_where_it_was(folder, run):
             arrays["features"], expected(np.concatenate([images, images[:1]]), random_state=0))
 
 
+def test_an_interrupted_command_says_how_to_go_on(run, monkeypatch):
+    def interrupt(self, X):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cl.ConvFeatures, "transform", interrupt)
+        code, _, said = run("features", "photos", "--out", "a.npz")
+    assert code == 130
+    assert "stopped\ninterrupted: the same command goes on from here" in said
+    assert run("features", "photos", "--out", "a.npz")[0] == 0
+
+
 def test_other_settings_and_other_files_are_computed_again(run):
     arguments = ("features", "photos", "--out", "a.npz", "--strict")
     assert run(*arguments)[0] == 1

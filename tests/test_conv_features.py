@@ -592,9 +592,9 @@ def test_transposed_kernels_are_packed_once(monkeypatch):
 def test_verbose_tells_how_far_it_is(capsys):
     transformer = ConvFeatures(3, random_state=0, verbose=1, working_memory=1e-3).fit(IMAGES)
     transformer.transform(IMAGES)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "[ConvFeatures] 1 of 7 images"
-    assert lines[-1] == "[ConvFeatures] 7 of 7 images"
+    assert capsys.readouterr().err.startswith("ConvFeatures: 7 of 7 images, ")
+    ConvFeatures(3, kernels="backprop", random_state=0, verbose=1).fit(IMAGES, np.arange(7) % 2)
+    assert capsys.readouterr().err.startswith("ConvFeatures: 30 of 30 epochs, ")
 
 
 def test_digits_are_told_apart_better_than_by_pixels():

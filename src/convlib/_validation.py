@@ -52,6 +52,12 @@ def flag(name, value):
     return bool(value)
 
 
+def verbosity(value):
+    """Check `verbose`: a bool, or an int from 0 on."""
+    if not isinstance(value, (bool, np.bool_)):
+        integer("verbose", value, 0)
+
+
 def integer(name, value, minimum):
     """Return `value` as one int that is at least `minimum`."""
     number = as_int(value)

@@ -27,16 +27,22 @@ def main():
     SystemExit: 0
     """
     try:
-        from convlib._cli.app import app
-    except ImportError as error:
-        if error.name not in ("typer", "rich", "click"):
-            raise
-        sys.exit(f"Error: the command line needs {error.name}: pip install 'convlib[cli]'")
-    try:
-        app(prog_name="convlib")
+        _app()(prog_name="convlib")
     except KeyboardInterrupt:
         print("Error: interrupted", file=sys.stderr)
         sys.exit(STOPPED)
     # What users may do wrong; anything else is a mistake of ours and shows where it is.
     except (ImportError, MemoryError, OSError, TypeError, ValueError) as error:
         sys.exit(f"Error: {error or type(error).__name__}")
+
+
+def _app():
+    """Return the application; what it is built with takes a moment to load."""
+    try:
+        from convlib._cli.app import app
+    except ImportError as error:
+        if error.name in ("typer", "rich"):
+            raise ImportError(
+                f"the command line needs {error.name}: pip install 'convlib[cli]'") from error
+        raise
+    return app

@@ -320,7 +320,11 @@ def info():
 def _extras():
     """Return the packages of each extra for users, as the installed convlib names them."""
     extras = {}
-    for line in requires("convlib") or ():
+    try:
+        lines = requires("convlib") or ()
+    except PackageNotFoundError:    # it runs from its sources
+        return extras
+    for line in lines:
         package, _, condition = line.partition("; extra == ")
         extra = condition.strip("\"'")
         if extra and extra not in FOR_DEVELOPERS:

@@ -102,6 +102,11 @@ def tile_size(size, halo, n_bytes, budget):
     return tuple(tile)
 
 
+def pixels(box):
+    """Return how many pixels a box has."""
+    return prod(one.stop - one.start for one in box)
+
+
 def tiles(size, tile):
     """Return the boxes of all tiles, the last ones along an axis being smaller."""
     starts = (range(0, n, step) for n, step in zip(size, tile))

@@ -11,8 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from convlib import _validation as check
 from convlib._terms import numbered
 from convlib.banks import bank_names, named_bank
-from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
+from convlib.estimators._pixel_images import pixel_images, pixels, tile_size, tiles
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
+from convlib.estimators._progress import CallbackSupportMixin, in_one_step, shown
 from convlib.estimators._settings import finite_factor, memory_bytes
 
 __all__ = ["PixelFeatures"]
@@ -24,7 +25,7 @@ CROP_VALUES = {1: 12, 2: 12, 3: 14}
 MATRIX_VALUES = {1: 4, 2: 16, 3: 60}
 
 
-class PixelFeatures(TransformerMixin, BaseEstimator):
+class PixelFeatures(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Features of each pixel, from filters at several scales, for segmentation.
 
     An image or a list of images goes in, one row per pixel comes out, in the order of the
@@ -76,6 +77,8 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         enough. None is scikit-learn's setting of that name.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
+    verbose : int, default=0
+        Whether `transform` tells how far it is, in pixels, on the standard error.
 
     Attributes
     ----------
@@ -116,7 +119,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self, features="basic", *, intensity=True, edges=True, texture=True, sigmas=None,
         sigma_min=0.5, sigma_max=16.0, num_sigma=None, bank=None, channel_axis=None,
         padding_mode="symmetric", truncate=4.0, scale=None, dtype="float32", working_memory=None,
-        n_threads=None,
+        n_threads=None, verbose=0,
     ):
         self.features = features
         self.intensity = intensity
@@ -134,7 +137,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.working_memory = working_memory
         self.n_threads = n_threads
+        self.verbose = verbose
 
+    @in_one_step
     def fit(self, X, y=None):
         """Check the parameters; learn how many axes and channels the images have.
 
@@ -163,6 +168,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self._factor()
         self._budget()
         check.threads(self.n_threads)
+        check.verbosity(self.verbose)
         self.sigmas_, self._maps, self._bank = sigmas, maps, bank
         self.n_axes_, self.n_channels_ = rank, images[0].n_channels
         return self
@@ -186,11 +192,13 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         counts = [prod(image.size) for image in images]
         out = np.empty((sum(counts), self._n_features), np.result_type(*dtypes))
         budget, last = self._budget(), 0
-        for image, count in zip(images, counts):
-            first, last = last, last + count
-            rows = out[first:last].reshape(*image.size, self._n_features)
-            for box in tiles(image.size, self._tile(image, budget)):
-                self._fill(image, box, rows[box], out.dtype)
+        with shown(self, sum(counts), "pixels") as progress:
+            for image, count in zip(images, counts):
+                first, last = last, last + count
+                rows = out[first:last].reshape(*image.size, self._n_features)
+                for box in tiles(image.size, self._tile(image, budget)):
+                    self._fill(image, box, rows[box], out.dtype)
+                    progress.advance(pixels(box))
         return out
 
     def get_feature_names_out(self, input_features=None):
