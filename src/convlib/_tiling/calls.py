@@ -11,7 +11,7 @@ from convlib._filters._image import filter_image
 from convlib._filters._linear import grid_of_sum
 from convlib._filters.reach import REACH, full_kernels
 from convlib._tiling.operators import GEOMETRIES, OTHERS, operator_grid, operator_windows, rank_of
-from convlib._tiling.windows import Window
+from convlib._tiling.windows import plain
 
 UNLIKE = "an operator or a filter of convlib whose outputs see a window of the image, or an " \
     "estimator with a halo"
@@ -49,7 +49,7 @@ class FilterCall:
     def windows(self, shape=None):
         """Return the `Window` of each axis that is filtered."""
         reach = REACH[self.filter](self._rank(shape), self.arguments)
-        return tuple(Window(*pair) for pair in reach)
+        return tuple(plain(*pair) for pair in reach)
 
     def grid(self, shape, dtype):
         """Return the grid of tiles, for each axis that is filtered."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._tiling.windows import Window, common_grid, pixelwise
+from convlib._tiling.windows import Window, common_grid, pixelwise, plain
 from convlib.ops._phases import axis_phases
 from convlib.ops.conv import PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import im2col
@@ -37,7 +37,7 @@ class Geometry(NamedTuple):
             padding = padding_pairs(image_size or (1,) * rank, size, stride=stride,
                                     padding=padding, dilation=dilation)
         return tuple(
-            Window(before, (taps - 1) * gap - before, step)
+            plain(before, (taps - 1) * gap - before, step)
             for taps, step, (before, _), gap in zip(size, stride, padding, dilation))
 
 
@@ -116,7 +116,7 @@ def operator_windows(function, arguments, image_size, rank):
     if function is upsample:
         factor = check.axis_ints("factor", arguments["factor"], rank, 1)
         reach = KINDS.index(check.choice("kind", arguments["kind"], KINDS))
-        return tuple(Window(reach, reach, 1, times) if times > 1 else Window(0, 0)
+        return tuple(plain(reach, reach, factor=times) if times > 1 else plain(0, 0)
                      for times in factor)
     if function is channel_shuffle:
         return pixelwise(rank)
@@ -145,13 +145,12 @@ def transposed_windows(problem):
     """Return the windows of a `TransposeProblem` that has outputs of each phase."""
     windows = []
     for axis in range(3 - problem.rank, 3):
-        stride, phases = problem.stride[axis], axis_phases(problem, axis)
-        # Output `first` of a phase stands at this pixel, and sees pixels from `start` on.
-        own = [phase.first // stride for phase in phases]
-        windows.append(Window(
-            max(pixel - phase.start for pixel, phase in zip(own, phases)),
-            max(phase.start + (len(phase.taps) - 1) * phase.dilation - pixel
-                for pixel, phase in zip(own, phases)), 1, stride))
+        phases = [None] * problem.stride[axis]
+        for phase in axis_phases(problem, axis):
+            # The first output of a phase stands at pixel 0.
+            phases[phase.first] = (-phase.start,
+                                   phase.start + (len(phase.taps) - 1) * phase.dilation)
+        windows.append(Window(tuple(phases)))
     return tuple(windows)
 
 
