@@ -6,12 +6,23 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
+from convlib._conv import lowrank
 from convlib._tiling.windows import Window, common_grid, pixelwise, plain
 from convlib.ops._phases import axis_phases
 from convlib.ops.conv import PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import im2col
 from convlib.ops.pool import average_pool, lp_pool, max_pool
-from convlib.ops.separable import depthwise_conv, grouped, separable_conv, spatially_separable_conv
+from convlib.ops.separable import (
+    along,
+    depthwise_conv,
+    grouped,
+    in_one,
+    only,
+    plan_step,
+    separable_conv,
+    spatially_separable_conv,
+    window_settings,
+)
 from convlib.ops.shuffle import channel_shuffle
 from convlib.ops.transpose import conv_transpose, transpose_problem
 from convlib.ops.upsample import KINDS, upsample
@@ -92,6 +103,7 @@ GEOMETRIES = {
     spatially_separable_conv: _spatially_separable, max_pool: _pool, average_pool: _pool,
     lp_pool: _pool, im2col: _patches,
 }
+CONVOLUTIONS = (conv, depthwise_conv, separable_conv, spatially_separable_conv)
 OTHERS = (conv_transpose, upsample, channel_shuffle)
 
 
@@ -158,7 +170,10 @@ def transposed_windows(problem):
 
 
 def packed_steps(function, arguments, image_shape, dtype):
-    """Return the `PackedKernel`s, one after the other, by which a whole image is convolved."""
+    """Return the `PackedKernel`s, one after the other, by which a whole image is convolved.
+
+    There is none where kernels along the axes run as one kernel of rank one.
+    """
     kernel = arguments.get("kernel")
     if isinstance(kernel, PackedKernel):
         check.same_dtype("images", np.empty(0, dtype), kernel.kernel.dtype)
@@ -169,6 +184,8 @@ def packed_steps(function, arguments, image_shape, dtype):
             name: arguments[name] for name in ("groups", "activation", "algorithm")})]
     elif function is depthwise_conv:
         steps = [_depthwise_step(kernel, arguments["bias"], window, arguments["activation"])]
+    elif function is spatially_separable_conv:
+        steps = _spatial_steps(arguments, image_shape, dtype)
     else:
         steps = [
             _depthwise_step(arguments["depthwise_kernel"], arguments["depthwise_bias"], window,
@@ -190,9 +207,29 @@ def _depthwise_step(kernel, bias, window, activation):
     return grouped(kernel), bias, window | {"groups": kernel.shape[-2], "activation": activation}
 
 
-def steps_grid(steps):
+def _spatial_steps(arguments, image_shape, dtype):
+    """Return one step for each axis; none where they run as one."""
+    kernels = check.axis_kernels("kernels_1d", arguments["kernels_1d"])
+    rank, problems, steps = len(kernels), [], []
+    window = window_settings(rank, *(arguments[name] for name in (
+        "stride", "padding", "dilation")))
+    shape = image_shape
+    for axis, kernel in enumerate(kernels):
+        is_last = axis == rank - 1
+        settings = {name: only(values, axis, 1) for name, values in window.items()} | {
+            "padding_mode": arguments["padding_mode"], "groups": kernel.shape[1],
+            "activation": arguments["activation"] if is_last else None}
+        form = along(kernel, axis, rank)
+        problem, _, shape = plan_step(shape, form, np.dtype(dtype), tuple(settings.values()))
+        problems.append(problem)
+        steps.append((form, arguments["bias"] if is_last else None, settings))
+    runs_as_one = rank > 1 and not lowrank.refuse(in_one(problems))
+    return [] if runs_as_one else steps
+
+
+def steps_grid(steps, rank):
     """Return the grid of the last of some convolutions in a row, for every axis."""
-    grid = (1,) * (steps[0].kernel.ndim - 2)
+    grid = (1,) * rank
     for packed in steps:
         own, stride = packed._plan(packed.image_shape), packed._settings.stride
         before = map(common_grid, grid, stride)
@@ -203,6 +240,6 @@ def steps_grid(steps):
 def operator_grid(function, arguments, image_shape, dtype):
     """Return the grid of an operator: what the first outputs of tiles must be multiples of."""
     rank = len(image_shape) - 1
-    if function in (conv, depthwise_conv, separable_conv):
-        return steps_grid(packed_steps(function, arguments, image_shape, dtype))
+    if function in CONVOLUTIONS:
+        return steps_grid(packed_steps(function, arguments, image_shape, dtype), rank)
     return (1,) * rank

@@ -59,9 +59,9 @@ def layer_grid(layer):
     rank = layer.stages[0].kernel.ndim - 2
     grid = (1,) * rank
     if not isinstance(layer.stages[0], TransposeStage):
-        grid = steps_grid(layer.stages)
+        grid = steps_grid(layer.stages, rank)
         if layer.contrast:
-            grid = tuple(map(lcm, grid, steps_grid([layer.contrast.boxes])))
+            grid = tuple(map(lcm, grid, steps_grid([layer.contrast.boxes], rank)))
     return grid if layer.pool is None else tuple(map(common_grid, grid, layer.pool_stride))
 
 

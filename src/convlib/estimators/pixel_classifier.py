@@ -10,7 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
-from convlib.estimators._pixel_images import boxes_around, tiles
+from convlib._tiling.boxes import tiles
+from convlib.estimators._pixel_images import boxes_around
 from convlib.estimators._settings import memory_bytes
 from convlib.estimators._tiles import PixelsCall
 from convlib.estimators.pixel_features import PixelFeatures
