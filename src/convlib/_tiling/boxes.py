@@ -25,7 +25,8 @@ class Axis(NamedTuple):
     window: Window
     grid: int = 1
     mode: str = "constant"    # of the pixels outside
-    is_padded: bool = True    # whether the function is told the pads; else outputs are as pixels
+    padding: object = None    # pixels behind the image, for functions that are told of padding
+    reads_on: int = 0         # pixels that may count for the rounding of what a box sees last
     is_stack: bool = False    # whether outputs see no neighbours, and are best computed alone
 
 
@@ -46,27 +47,31 @@ def region_of(axis, own):
     """Return the `Region` for a slice of the outputs of an axis."""
     stride, factor = axis.window.stride, axis.window.factor
     start, last = axis.window.span(own.start, own.stop - 1)
+    if axis.padding is None:    # outputs are where their own pixels are
+        start = min(start, axis.window.own(own.start))
+        last = max(last, axis.window.own(own.stop - 1))
     # Where the last outputs do not fill the grid, their arithmetic reads on.
-    end, read_on = last + 1, last + 1 + -own.stop % axis.grid * stride
+    end = last + 1
+    read_on = end + -own.stop % axis.grid * stride + axis.reads_on
     if axis.mode == "wrap" and (start < 0 or read_on > axis.size):
         parts = _both_ends(axis, own, start, read_on)
         if len(parts) == 2:
-            return _joined_region(axis, own, parts, start, end)
+            return _joined_region(axis, own, parts, start)
         low, high = 0, axis.size
     else:
         seen = positions(start, read_on, axis.size, axis.mode)
         low, high = int(seen.min()), int(seen.max()) + 1
         if read_on > axis.size:
             high = axis.size
-    if not axis.is_padded:
+    if axis.padding is None:
         low -= low % axis.grid
         return Region((slice(low, high),), low, (0, 0), own.start - low * factor // stride)
     # Outputs begin where the crop or its padding does: some on the grid before those wanted.
     steps = max(0, -((low - start) // (stride * axis.grid)))
     start -= steps * axis.grid * stride
     low = max(0, start)
-    return Region((slice(low, high),), low, (low - start, max(0, end - axis.size)),
-                  steps * axis.grid)
+    after = axis.padding if high == axis.size else 0
+    return Region((slice(low, high),), low, (low - start, after), steps * axis.grid)
 
 
 def _both_ends(axis, own, start, end):
@@ -80,22 +85,24 @@ def _both_ends(axis, own, start, end):
     elif 0 <= start < axis.size < end:
         period = axis.grid * axis.window.stride
         first, second = end - axis.size, start
-        before = 0 if axis.is_padded else own.start - start    # pixels before the first output
-        first += -(first + before) % period
+        if axis.padding is None:    # pixels have outputs, those before the first that is wanted too
+            first += -(first + own.start - start) % period
+        else:
+            first += -first % period
     else:
         return whole
     return (slice(0, first), slice(second, axis.size)) if first < second else whole
 
 
-def _joined_region(axis, own, parts, start, end):
+def _joined_region(axis, own, parts, start):
     """Return the region of the two ends of an image."""
     front, stride = parts[0].stop, axis.window.stride
-    if not axis.is_padded:
+    if axis.padding is None:
         skipped = own.start if start < 0 else front + own.start - start
         return Region(parts, 0, (0, 0), skipped)
     if start < 0:
         return Region(parts, 0, (-start, 0), 0)
-    return Region(parts, 0, (0, end - axis.size), front // stride)
+    return Region(parts, 0, (0, axis.padding), front // stride)
 
 
 def positions(start, end, size, mode):
@@ -154,7 +161,8 @@ def tile_size(size, halo, n_bytes, budget, unit=None, stacks=()):
         axis = int(np.argmax(room))
         if not room[axis]:
             break
-        tile[axis] = -(-(-(-tile[axis] // 2)) // unit[axis]) * unit[axis]
+        half = -(-tile[axis] // 2)
+        tile[axis] = -(-half // unit[axis]) * unit[axis]
     return tuple(map(min, tile, size))
 
 

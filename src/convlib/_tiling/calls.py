@@ -12,11 +12,19 @@ from convlib._filters._linear import grid_of_sum, part_of
 from convlib._filters.memory import work_values
 from convlib._filters.reach import REACH, full_kernels
 from convlib._tiling.boxes import Axis, of_box
-from convlib._tiling.operators import GEOMETRIES, OTHERS, operator_grid, operator_windows, rank_of
+from convlib._tiling.operators import (
+    GEOMETRIES,
+    OTHERS,
+    operator_grid,
+    operator_windows,
+    rank_of,
+    transpose_problem_of,
+)
 from convlib._tiling.plan import Plan, stack_axis
 from convlib._tiling.tiles import output_axes, tile_function
 from convlib._tiling.windows import plain
 from convlib.ops.conv import PackedKernel
+from convlib.ops.transpose import conv_transpose
 
 UNLIKE = "an operator or a filter of convlib whose outputs see a window of the image, or an " \
     "estimator with a halo"
@@ -51,34 +59,46 @@ class OperatorCall:
         n_images, *size, channels = images
         dtype = check.result_dtype(np.dtype(dtype))
         windows = operator_windows(function, arguments, size, rank)
-        few = tuple(min(n, max(1, window.before + window.after + 1))
-                    for n, window in zip(size, windows))
-        probe = function(np.zeros((1, *few, channels), dtype), **arguments)
-        if isinstance(probe, tuple):
-            raise ValueError(f"{self.name} must return one array; leave out return_indices")
-        is_padded = function in GEOMETRIES
-        mode = arguments.get("padding_mode", "constant") if is_padded else "edge"
+        n_maps = self._n_maps(windows, size, channels, dtype)
+        mode, padding = "constant" if function is conv_transpose else "edge", (None,) * rank
+        if function in GEOMETRIES:
+            mode = arguments.get("padding_mode", "constant")
+            padding = [after for _, after in GEOMETRIES[function](arguments).pads(size, rank)]
         if isinstance(arguments.get("kernel"), PackedKernel):
             mode = arguments["kernel"]._settings.padding_mode
         outputs = output_axes(function, arguments, tuple(size))
         grid = operator_grid(function, arguments, images[1:], dtype.name)
         has_batch = len(shape) == rank + 2
-        axes = [Axis(k + has_batch, k + has_batch, *one, mode, is_padded)
-                for k, one in enumerate(zip(size, outputs, windows, grid))]
-        result = (*outputs, probe.shape[-1])
+        axes = [Axis(k + has_batch, k + has_batch, *one, mode, after)
+                for k, (*one, after) in enumerate(zip(size, outputs, windows, grid, padding))]
+        result = (*outputs, n_maps)
         if has_batch:
             axes, result = [stack_axis(n_images), *axes], (n_images, *result)
         run = tile_function(function, arguments, images[1:], dtype.name)
 
         def compute(crop, box, regions):
             batch = crop.reshape(images_shape(crop.shape, rank))
-            out = run(batch, [region.pads for region in regions[-rank:]])
+            counts = [region.skipped + own.stop - own.start
+                      for region, own in zip(regions[-rank:], box[-rank:])]
+            out = run(batch, [region.pads for region in regions[-rank:]], counts)
             return of_box(out if has_batch else out[0], axes, regions, box)
 
         def work_bytes(crop, part):
-            return (prod(crop) + prod(part) * getattr(run, "n_maps", 1)) * dtype.itemsize
+            return (prod(crop) + prod(part) * getattr(run, "n_steps", 1)) * dtype.itemsize
 
         return Plan(self.name, result, dtype, tuple(axes), compute, work_bytes)
+
+
+    def _n_maps(self, windows, size, channels, dtype):
+        """Return the channels of the outputs, from a few pixels; they show what is wrong, too."""
+        if self.function is conv_transpose:
+            return transpose_problem_of(self.arguments, (*size, channels), dtype).out_channels
+        few = [min(n, max(1, window.before + window.after + 1))
+               for n, window in zip(size, windows)]
+        probe = self.function(np.zeros((1, *few, channels), dtype), **self.arguments)
+        if isinstance(probe, tuple):
+            raise ValueError(f"{self.name} must return one array; leave out return_indices")
+        return probe.shape[-1]
 
 
 class FilterCall:
@@ -119,7 +139,7 @@ class FilterCall:
         front = probe.ndim - ndim
         axes = tuple(
             Axis(axis, axis + front, n, n, windows[axis], grid[axis],
-                 arguments["padding_mode"], False) if axis in windows
+                 arguments["padding_mode"]) if axis in windows
             else Axis(axis, axis + front, n, n, plain(0, 0), is_stack=True)
             for axis, n in enumerate(shape))
         size = tuple(shape[axis] for axis in filtered)

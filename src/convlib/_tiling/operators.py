@@ -7,8 +7,9 @@ import numpy as np
 
 from convlib import _validation as check
 from convlib._conv import lowrank
+from convlib._native import cpu
 from convlib._tiling.windows import Window, common_grid, pixelwise, plain
-from convlib.ops._phases import axis_phases
+from convlib.ops._phases import Product, axis_phases, choose_way, kernel_rank_of
 from convlib.ops.conv import PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import im2col
 from convlib.ops.pool import average_pool, lp_pool, max_pool
@@ -26,7 +27,7 @@ from convlib.ops.separable import (
 from convlib.ops.shuffle import channel_shuffle
 from convlib.ops.transpose import conv_transpose, transpose_problem
 from convlib.ops.upsample import KINDS, upsample
-from convlib.shapes import padding_pairs
+from convlib.shapes import output_size, padding_pairs
 
 
 class Geometry(NamedTuple):
@@ -37,19 +38,31 @@ class Geometry(NamedTuple):
     padding: object
     dilation: object
 
-    def windows(self, image_size, rank):
-        """Return the `Window` of each axis; `image_size` is None where it is not known."""
+    def pads(self, image_size, rank):
+        """Return the (before, after) of each axis; `image_size` is None where it is not known."""
         size, stride, padding, dilation = check.window_settings(
             rank, self.size, self.stride, self.padding, self.dilation)
-        if padding == "same":
-            if image_size is None and max(stride) > 1:
-                raise ValueError("shape must be given where padding is 'same' and there is a "
-                                 "stride, since the padding then depends on it")
-            padding = padding_pairs(image_size or (1,) * rank, size, stride=stride,
-                                    padding=padding, dilation=dilation)
+        if padding != "same":
+            return padding
+        if image_size is None and max(stride) > 1:
+            raise ValueError("shape must be given where padding is 'same' and there is a stride, "
+                             "since the padding then depends on it")
+        return padding_pairs(tuple(image_size or (1,) * rank), size, stride=stride,
+                             padding=padding, dilation=dilation)
+
+    def windows(self, image_size, rank):
+        """Return the `Window` of each axis, as `pads` does."""
+        size, stride, _, dilation = check.window_settings(
+            rank, self.size, self.stride, self.padding, self.dilation)
         return tuple(
             plain(before, (taps - 1) * gap - before, step)
-            for taps, step, (before, _), gap in zip(size, stride, padding, dilation))
+            for taps, step, (before, _), gap in zip(
+                size, stride, self.pads(image_size, rank), dilation))
+
+    def output_size(self, image_size, ceil_mode=False):
+        """Return the number of outputs along each axis."""
+        return output_size(tuple(image_size), self.size, stride=self.stride,
+                           padding=self.padding, dilation=self.dilation, ceil_mode=ceil_mode)
 
 
 def packed_geometry(packed):
@@ -110,7 +123,7 @@ OTHERS = (conv_transpose, upsample, channel_shuffle)
 def rank_of(function, arguments, shape):
     """Return the number of spatial axes of the images that an operator is called with."""
     if function is conv_transpose:
-        return check.transposed_kernel_array("kernel", arguments["kernel"]).ndim - 2
+        return transposed_kernel(arguments).ndim - 2
     size = GEOMETRIES[function](arguments).size if function in GEOMETRIES else \
         arguments.get("factor")
     entries = None if size is None else check.as_entries(size)
@@ -135,12 +148,22 @@ def operator_windows(function, arguments, image_size, rank):
     return GEOMETRIES[function](arguments).windows(image_size, rank)
 
 
-def _transposed(arguments, image_size, rank):
-    """Return the windows of a transposed convolution, for images of any size if it is None."""
-    kernel = check.transposed_kernel_array("kernel", arguments["kernel"])
+def transposed_kernel(arguments):
+    """Return the checked kernel of a transposed convolution."""
+    return check.transposed_kernel_array("kernel", arguments["kernel"])
+
+
+def transpose_problem_of(arguments, image_shape, dtype="float32"):
+    """Return the `TransposeProblem` of the arguments of a transposed convolution."""
     names = ("stride", "padding", "output_padding", "output_shape", "dilation", "groups",
              "activation")
-    settings = tuple(arguments[name] for name in names)
+    return transpose_problem(
+        tuple(image_shape), transposed_kernel(arguments).shape, np.dtype(dtype),
+        tuple(arguments[name] for name in names))
+
+
+def _transposed(arguments, image_size, rank):
+    """Return the windows of a transposed convolution, for images of any size if it is None."""
     if image_size is None:
         if arguments["output_shape"] is not None:
             raise ValueError("shape must be given where output_shape is")
@@ -148,9 +171,8 @@ def _transposed(arguments, image_size, rank):
         pads = check.padding_spec(arguments["padding"], rank)
         cut = 0 if isinstance(pads, str) else max(map(sum, pads))
         image_size = (cut + 2,) * rank
-    problem = transpose_problem((*image_size, kernel.shape[-1]), kernel.shape,
-                                np.dtype("float32"), settings)
-    return transposed_windows(problem)
+    channels = transposed_kernel(arguments).shape[-1]
+    return transposed_windows(transpose_problem_of(arguments, (*image_size, channels)))
 
 
 def transposed_windows(problem):
@@ -242,4 +264,18 @@ def operator_grid(function, arguments, image_shape, dtype):
     rank = len(image_shape) - 1
     if function in CONVOLUTIONS:
         return steps_grid(packed_steps(function, arguments, image_shape, dtype), rank)
+    if function is conv_transpose:
+        return _transposed_grid(arguments, image_shape, dtype)
     return (1,) * rank
+
+
+def _transposed_grid(arguments, image_shape, dtype):
+    problem = transpose_problem_of(arguments, image_shape, dtype)
+    kernel = np.ascontiguousarray(transposed_kernel(arguments), dtype)
+    way = choose_way(problem, kernel_rank_of(problem, kernel), cpu.tier())
+    if isinstance(way, Product):
+        return (1,) * problem.rank
+    if "fft" in way.names.values():
+        raise ValueError("conv_transpose runs by Fourier transforms here, of which tiles cannot "
+                         "have the same bits; take conv with the flipped kernel, whose tiles can")
+    return way.grid()
