@@ -5,16 +5,14 @@ for a box needs a halo of pixels around it; where the image ends, so does the cr
 continue it there as they would continue the whole image. So tiles have no seams.
 """
 
-from itertools import product
 from math import prod
 
 import numpy as np
 
 from convlib import _validation as check
 from convlib._filters._image import one_axis
+from convlib._tiling.boxes import SMALLEST
 from convlib.estimators._images import refuse_dtype, refuse_masked
-
-SMALLEST = 32    # pixels along an axis of a box that is not halved to save work
 
 
 class PixelImage:
@@ -49,9 +47,9 @@ class PixelImage:
 
         If the image `wraps` around, the crop does so, too, and never ends with the image.
         """
-        reach = [range(own.start - h, own.stop + h) if wraps else
-                 range(max(0, own.start - h), min(n, own.stop + h))
-                 for own, h, n in zip(box, halo, self.size)]
+        reach = [range(own.start - before, own.stop + after) if wraps else
+                 range(max(0, own.start - before), min(n, own.stop + after))
+                 for own, (before, after), n in zip(box, halo, self.size)]
         inner = tuple(slice(own.start - one.start, own.stop - one.start)
                       for own, one in zip(box, reach))
         leaves = [one.start < 0 or one.stop > n for one, n in zip(reach, self.size)]
@@ -90,54 +88,34 @@ def pixel_images(X, channel_axis):
     return images, is_list
 
 
-def tile_size(size, halo, n_bytes, budget):
-    """Return the largest tile, halved axis by axis, of which `n_bytes(tile)` is in the budget.
-
-    It is not much smaller than its halo, else nearly all work would be on halos.
-    """
-    tile, smallest = list(size), [max(SMALLEST, h) // 2 for h in halo]
-    while n_bytes(tile) > budget and any(n > least for n, least in zip(tile, smallest)):
-        axis = int(np.argmax([n / least for n, least in zip(tile, smallest)]))
-        tile[axis] = -(-tile[axis] // 2)
-    return tuple(tile)
-
-
-def pixels(box):
-    """Return how many pixels a box has."""
-    return prod(one.stop - one.start for one in box)
-
-
-def tiles(size, tile):
-    """Return the boxes of all tiles, the last ones along an axis being smaller."""
-    starts = (range(0, n, step) for n, step in zip(size, tile))
-    return [tuple(slice(start, min(start + step, n)) for start, step, n in zip(place, tile, size))
-            for place in product(*starts)]
-
-
 def boxes_around(places, halo, n_bytes, budget):
     """Return boxes that hold all places (n, axes), as pairs (rows of `places`, box).
 
     They are halved as long as the parts and their halos are fewer pixels than the whole, or the
     whole is beyond the budget.
     """
-    return _boxes(places, np.arange(len(places)), np.array(halo), n_bytes, budget)[1]
+    sides = np.array([sum(pair) for pair in halo])
+    return _boxes(places, np.arange(len(places)), sides, n_bytes, budget)[1]
 
 
-def _boxes(places, rows, halo, n_bytes, budget):
-    """Return the cost, in pixels, and the boxes of some rows of `places`."""
+def _boxes(places, rows, sides, n_bytes, budget):
+    """Return the cost, in pixels, and the boxes of some rows of `places`.
+
+    `sides` are the pixels of the halo on both sides together.
+    """
     first, last = places[rows].min(axis=0), places[rows].max(axis=0) + 1
     extent = last - first
-    cost = float(np.prod(extent + 2.0 * halo))
+    cost = float(np.prod(extent + sides, dtype=float))
     fits = n_bytes(extent.tolist()) <= budget
     whole = [(rows, tuple(slice(int(a), int(b)) for a, b in zip(first, last)))]
-    axis = int(np.argmax(extent / (1 + halo)))
+    axis = int(np.argmax(extent / (2 + sides)))
     # Where most pixels are wanted, or less than a halo is left, halves only have more halo.
-    least = max(SMALLEST, halo[axis])
+    least = max(SMALLEST, sides[axis] // 2)
     is_dense = 2 * len(rows) >= np.prod(extent, dtype=float)
     if extent[axis] <= least // 2 or (fits and (is_dense or extent[axis] <= least)):
         return cost, whole
     below = places[rows, axis] < first[axis] + extent[axis] // 2
-    parts = [_boxes(places, rows[side], halo, n_bytes, budget) for side in (below, ~below)]
+    parts = [_boxes(places, rows[side], sides, n_bytes, budget) for side in (below, ~below)]
     if fits and sum(part[0] for part in parts) >= cost:
         return cost, whole
     return sum(part[0] for part in parts), parts[0][1] + parts[1][1]

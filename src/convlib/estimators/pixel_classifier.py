@@ -12,9 +12,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
-from convlib.estimators._pixel_images import PixelImage, boxes_around, pixels, tiles
+from convlib._tiling.boxes import n_pixels, tiles
+from convlib.estimators._pixel_images import PixelImage, boxes_around
 from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown, with_callbacks
 from convlib.estimators._settings import memory_bytes
+from convlib.estimators._tiles import PixelsCall
 from convlib.estimators.pixel_features import PixelFeatures
 
 __all__ = ["PixelClassifier"]
@@ -188,6 +190,18 @@ class PixelClassifier(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             rows = labelled.rows(self.features_, progress.advance)
         return float(np.mean(self.estimator_.predict(rows) == labelled.labels))
 
+    @property
+    def halo(self):
+        """Pixels before and after a pixel, along each axis, that its prediction depends on."""
+        check_is_fitted(self)
+        return self.features_.halo
+
+    def _tiled_call(self, method="predict"):
+        """Return the call that is made of tiles of large images."""
+        check_is_fitted(self)
+        predict = getattr(self.estimator_, method)
+        return PixelsCall(self.features_, predict, len(self.classes_))
+
     def _budget(self):
         """Return the bytes that one tile may take."""
         return memory_bytes(self.working_memory, get_config()["working_memory"])
@@ -213,7 +227,7 @@ class PixelClassifier(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     def _by_tiles(self, X, predict, shape, dtype):
         """Return what `predict` makes of the features of all pixels, values of `shape` each."""
         images, is_list = self.features_._images(X)
-        with shown(self, sum(pixels(image.box) for image in images), "pixels") as progress:
+        with shown(self, sum(n_pixels(image.box) for image in images), "pixels") as progress:
             results = [self._of_image(image, predict, shape, dtype, progress) for image in images]
         return results if is_list else results[0]
 
@@ -232,7 +246,7 @@ class PixelClassifier(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             if out is None:
                 out = np.empty((*image.size, *shape), dtype or part.dtype)
             out[box] = part.reshape(*size, *shape)
-            progress.advance(pixels(box))
+            progress.advance(n_pixels(box))
         return out
 
 
