@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from convlib import _validation as check
 from convlib import filters
 from convlib._filters._image import one_axis
+from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._settings import finite_factor, memory_bytes
 from convlib.estimators._transformer import place_names
@@ -142,6 +143,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         self.n_features_in_ = prod(self.input_shape_)
         return self
 
+    @takes_dask("samples")
     def transform(self, X):
         """Filter images.
 

@@ -9,6 +9,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib._algorithms import NAMES, Algorithm, ConvPlan, by_name, choose, explain
 from convlib._conv.lowrank import worthwhile_rank
+from convlib._lazy import takes_dask
 from convlib._native import cpu
 from convlib._problem import WHOLE, ConvProblem, five_axes, three
 from convlib.shapes import output_size, padding_pairs
@@ -16,6 +17,7 @@ from convlib.shapes import output_size, padding_pairs
 __all__ = ["ConvPlan", "PackedKernel", "conv", "explain_conv", "pack_kernel"]
 
 
+@takes_dask("images")
 def conv(
     images, kernel, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
     groups=1, activation=None, algorithm="auto", n_threads=None, out=None,
