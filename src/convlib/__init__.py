@@ -3,8 +3,8 @@
 Operators on arrays are here, their gradients in `convlib.grad`, the arithmetic of their shapes in
 `convlib.shapes`, classic filters in `convlib.filters`, and as kernels in `convlib.banks`, graph
 convolutions in `convlib.graph`, layers of networks in `convlib.layers`, their files in
-`convlib.io`, pictures in `convlib.displays`. Estimators load scikit-learn when they are first asked
-for.
+`convlib.io`, pictures in `convlib.displays`, work on images beyond memory in `convlib.tiling`.
+Estimators load scikit-learn when they are first asked for.
 """
 
 from importlib import import_module
@@ -28,7 +28,7 @@ from convlib.ops.upsample import upsample
 
 __version__ = _version()
 
-_MODULES = ("banks", "displays", "filters", "grad", "graph", "io", "layers")
+_MODULES = ("banks", "displays", "filters", "grad", "graph", "io", "layers", "tiling")
 _ESTIMATORS = (
     "ConvFeatures", "ConvNetClassifier", "ConvNetRegressor", "DeformConvFeatures",
     "GraphConvClassifier", "GraphConvTransform", "GraphPool", "HydraFeatures", "ImageFilter",
@@ -80,6 +80,7 @@ __all__ = [
     "show_config",
     "shuffle_kernel",
     "spatially_separable_conv",
+    "tiling",
     "upsample",
 ]
 

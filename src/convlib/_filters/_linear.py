@@ -5,7 +5,9 @@ two axes together (`filter_passes`), the others one by one. Small kernels over t
 at once (`filter_stencil`). What is left is a convolution.
 """
 
-from math import prod
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import lcm, prod
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from convlib._filters._image import padded
 from convlib._native import cpu, filter_passes, filter_stencil
 from convlib._terms import CALL_SECONDS, MODE_CODES, STREAM_BYTES, by_dtype, even, scratch_bytes
 from convlib._threads import thread_count
-from convlib.ops.conv import conv
+from convlib.ops.conv import conv, explain_conv, pack_kernel
 
 PASSES = by_dtype(filter_passes.apply)
 STENCIL = by_dtype(filter_stencil.apply)
@@ -34,6 +36,21 @@ OUTPUT_SECONDS = 3e-10    # of one thread, for an output ...
 PRODUCT_SECONDS = 4e-11   # ... and for each of its products
 NO_BYTES = np.empty((0, 0, 0), np.uint8)
 
+WHOLE_SIZE = ContextVar("whole_size", default=None)
+
+
+@contextmanager
+def part_of(size):
+    """Let filters run on parts of an image, of `size` along the filtered axes, as on the whole.
+
+    How a convolution runs follows from the size of the image.
+    """
+    token = WHOLE_SIZE.set(tuple(size))
+    try:
+        yield
+    finally:
+        WHOLE_SIZE.reset(token)
+
 
 def weighted_sum(view, kernel, out, *, centre=None):
     """Write the correlation with a kernel of the view's rank, centred at ``size // 2``."""
@@ -41,14 +58,39 @@ def weighted_sum(view, kernel, out, *, centre=None):
         centre = tuple(n // 2 for n in kernel.shape)
     if not kernel.any():
         kernel, centre = np.zeros((1,) * view.rank), (0,) * view.rank
-    terms = factorize(kernel, 4 * np.finfo(out.dtype).eps)
-    is_small = view.rank == 2 and kernel.size <= STENCIL_TAPS
-    if len(terms) == 1 or (not is_small and len(terms) * sum(kernel.shape) < kernel.size):
+    terms, is_small = forms(kernel, out.dtype)
+    if terms:
         sum_of_terms(view, terms, out, centre=centre)
     elif is_small:
         stencil(view, kernel[np.newaxis], out[np.newaxis], centre=centre)
     else:
         convolution(view, kernel, out, centre)
+
+
+def forms(kernel, dtype):
+    """Return the terms of a kernel that runs as passes, else none, and whether it is small."""
+    is_small = kernel.ndim == 2 and kernel.size <= STENCIL_TAPS
+    if not kernel.any():
+        return [tuple(np.zeros(1) for _ in kernel.shape)], is_small
+    terms = factorize(kernel, 4 * np.finfo(dtype).eps)
+    runs = len(terms) == 1 or (not is_small and len(terms) * sum(kernel.shape) < kernel.size)
+    return terms if runs else [], is_small
+
+
+def grid_of_sum(view, kernel, centre, size, dtype):
+    """Return the grid of a correlation: parts of an image that begin on it have its bits."""
+    terms, is_small = forms(kernel, dtype)
+    if terms or is_small:
+        return (1,) * view.rank
+    ahead, pads, mode = border_of(view, kernel, centre)
+    size = tuple(n + sum(pair) for n, pair in zip(size, ahead))
+    axes = slice(max(0, view.rank - 3), None)
+    grid = (1,) * min(3, view.rank)
+    for part in kernel.reshape(-1, *kernel.shape[axes]):
+        packed = packed_kernel(part, size[axes], pads[axes], mode, dtype)
+        plan = packed._plan(packed.image_shape)
+        grid = tuple(map(lcm, grid, plan.way.grid(plan.problem)))
+    return (1,) * (view.rank - len(grid)) + grid
 
 
 def sum_of_terms(view, terms, out, *, centre=None):
@@ -192,19 +234,35 @@ def stencil(view, kernels, out, combination="parts", factor=1.0, centre=None):
 
 def convolution(view, kernel, out, centre):
     """Write the correlation with a kernel of full rank, channel by channel."""
-    values = view.cast(out.dtype)
-    pads = tuple((middle, n - 1 - middle) for middle, n in zip(centre, kernel.shape))
-    mode = view.padding_mode
-    if view.rank > 3 or (mode == "constant" and view.constant):
-        values, pads, mode = padded(view, pads, values), ((0, 0),) * view.rank, "constant"
+    values, size = view.cast(out.dtype), WHOLE_SIZE.get()
+    ahead, pads, mode = border_of(view, kernel, centre)
+    if any(map(any, ahead)):
+        values = padded(view, ahead, values)
+    if size is not None:
+        size = tuple(n + sum(pair) for n, pair in zip(size, ahead))
     for channel in range(values.shape[-1]):
         one = values[..., channel:channel + 1]
-        out[..., channel] = _convolved(one, kernel, pads, mode, view.n_threads)[..., 0]
+        out[..., channel] = _convolved(one, kernel, pads, mode, size, view.n_threads)[..., 0]
 
 
-def _convolved(values, kernel, pads, mode, n_threads):
-    """Return the correlation of one channel; axes beyond three are summed over in turn."""
+def border_of(view, kernel, centre):
+    """Return what is padded ahead of a convolution, what it pads itself, and how."""
+    pads = tuple((middle, n - 1 - middle) for middle, n in zip(centre, kernel.shape))
+    none = ((0, 0),) * view.rank
+    if view.rank > 3 or (view.padding_mode == "constant" and view.constant):
+        return pads, none, "constant"
+    return none, pads, view.padding_mode
+
+
+def _convolved(values, kernel, pads, mode, size, n_threads):
+    """Return the correlation of one channel; axes beyond three are summed over in turn.
+
+    Where `size` is given, it is that of the whole image.
+    """
     if kernel.ndim <= 3:
+        if size is not None:
+            packed = packed_kernel(kernel, size, pads, mode, values.dtype)
+            return conv(values, packed, n_threads=n_threads)
         return conv(values, kernel[..., np.newaxis, np.newaxis], padding=pads, padding_mode=mode,
                     n_threads=n_threads)
     n = values.shape[1] - len(kernel) + 1
@@ -212,5 +270,13 @@ def _convolved(values, kernel, pads, mode, n_threads):
     total = 0
     for k, part in enumerate(kernel):
         stacked = values[:, k:k + n].reshape(-1, *rest)
-        total = total + _convolved(stacked, part, pads[1:], mode, n_threads)
+        total = total + _convolved(stacked, part, pads[1:], mode, size and size[1:], n_threads)
     return total.reshape(len(values), n, *total.shape[1:])
+
+
+def packed_kernel(kernel, size, pads, mode, dtype):
+    """Return the kernel as `conv` would run it on an image of one channel of that size."""
+    kernel = kernel[..., np.newaxis, np.newaxis]
+    settings = {"padding": pads, "padding_mode": mode, "dtype": np.dtype(dtype).name}
+    name = explain_conv((*size, 1), kernel, **settings).algorithm
+    return pack_kernel(kernel, (*size, 1), algorithm=name, **settings)

@@ -107,7 +107,7 @@ def median(
     array([1, 1, 1, 2, 2, 2, 2], dtype=uint8)
     """
     view = _view(image, channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out)
-    footprint = _footprint(view, size, footprint)
+    footprint = _footprint(view.rank, size, footprint)
     return _filtered(view, footprint, footprint.n_taps // 2)
 
 
@@ -151,7 +151,7 @@ def maximum(
     array([0, 5, 5, 5, 0, 0])
     """
     view = _view(image, channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out)
-    return _extreme(view, _footprint(view, size, footprint), False)
+    return _extreme(view, _footprint(view.rank, size, footprint), False)
 
 
 def minimum(
@@ -188,7 +188,7 @@ def minimum(
     array([3, 3, 1, 1, 1, 3])
     """
     view = _view(image, channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out)
-    return _extreme(view, _footprint(view, size, footprint), True)
+    return _extreme(view, _footprint(view.rank, size, footprint), True)
 
 
 def percentile(
@@ -237,7 +237,7 @@ def percentile(
     if not 0 <= q <= 100:
         raise ValueError(check.refusal("q", "a number from 0 to 100", q))
     view = _view(image, channel_axis, axes, padding_mode, constant_values, dtype, n_threads, out)
-    footprint = _footprint(view, size, footprint)
+    footprint = _footprint(view.rank, size, footprint)
     n_taps = footprint.n_taps
     rank = n_taps - 1 if q == 100 else int(n_taps * q / 100)
     if rank == 0 or rank == n_taps - 1:
@@ -274,20 +274,28 @@ def _view(image, channel_axis, axes, padding_mode, constant_values, dtype, n_thr
         keeps_integers=True)
 
 
-def _footprint(view, size, footprint):
-    """Return the checked `_Footprint`."""
+def _footprint(rank, size, footprint):
+    """Return the checked `_Footprint` for so many filtered axes."""
     if footprint is None:
-        return _Footprint(check.axis_ints("size", size, view.rank, 1), None)
+        return _Footprint(check.axis_ints("size", size, rank, 1), None)
     array = np.asarray(footprint)
-    allowed = f"an array of bool with {view.rank} axes, one for each filtered axis, and at least " \
+    allowed = f"an array of bool with {rank} axes, one for each filtered axis, and at least " \
         "one True"
     if array.dtype.kind not in "biuf":
         raise TypeError(check.refusal("footprint", allowed, footprint))
     array = array != 0
-    if array.ndim != view.rank or not array.any():
+    if array.ndim != rank or not array.any():
         raise ValueError(check.refusal("footprint", allowed, footprint))
     taps = None if array.all() else tuple(map(tuple, np.argwhere(array).tolist()))
     return _Footprint(array.shape, taps)
+
+
+def window_reach(rank, size, footprint):
+    """Return the pixels before and after its own that an output sees, along each axis."""
+    window = _footprint(rank, size, footprint)
+    taps = window.taps or ((0,) * rank, tuple(n - 1 for n in window.size))
+    return tuple((n // 2 - min(places), max(places) - n // 2)
+                 for n, places in zip(window.size, zip(*taps)))
 
 
 def _extreme(view, footprint, smallest):

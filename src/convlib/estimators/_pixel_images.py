@@ -49,9 +49,9 @@ class PixelImage:
 
         If the image `wraps` around, the crop does so, too, and never ends with the image.
         """
-        reach = [range(own.start - h, own.stop + h) if wraps else
-                 range(max(0, own.start - h), min(n, own.stop + h))
-                 for own, h, n in zip(box, halo, self.size)]
+        reach = [range(own.start - before, own.stop + after) if wraps else
+                 range(max(0, own.start - before), min(n, own.stop + after))
+                 for own, (before, after), n in zip(box, halo, self.size)]
         inner = tuple(slice(own.start - one.start, own.stop - one.start)
                       for own, one in zip(box, reach))
         leaves = [one.start < 0 or one.stop > n for one, n in zip(reach, self.size)]
@@ -95,7 +95,7 @@ def tile_size(size, halo, n_bytes, budget):
 
     It is not much smaller than its halo, else nearly all work would be on halos.
     """
-    tile, smallest = list(size), [max(SMALLEST, h) // 2 for h in halo]
+    tile, smallest = list(size), [max(SMALLEST, *pair) // 2 for pair in halo]
     while n_bytes(tile) > budget and any(n > least for n, least in zip(tile, smallest)):
         axis = int(np.argmax([n / least for n, least in zip(tile, smallest)]))
         tile[axis] = -(-tile[axis] // 2)
@@ -115,24 +115,28 @@ def boxes_around(places, halo, n_bytes, budget):
     They are halved as long as the parts and their halos are fewer pixels than the whole, or the
     whole is beyond the budget.
     """
-    return _boxes(places, np.arange(len(places)), np.array(halo), n_bytes, budget)[1]
+    sides = np.array([sum(pair) for pair in halo])
+    return _boxes(places, np.arange(len(places)), sides, n_bytes, budget)[1]
 
 
-def _boxes(places, rows, halo, n_bytes, budget):
-    """Return the cost, in pixels, and the boxes of some rows of `places`."""
+def _boxes(places, rows, sides, n_bytes, budget):
+    """Return the cost, in pixels, and the boxes of some rows of `places`.
+
+    `sides` are the pixels of the halo on both sides together.
+    """
     first, last = places[rows].min(axis=0), places[rows].max(axis=0) + 1
     extent = last - first
-    cost = float(np.prod(extent + 2.0 * halo))
+    cost = float(np.prod(extent + sides, dtype=float))
     fits = n_bytes(extent.tolist()) <= budget
     whole = [(rows, tuple(slice(int(a), int(b)) for a, b in zip(first, last)))]
-    axis = int(np.argmax(extent / (1 + halo)))
+    axis = int(np.argmax(extent / (2 + sides)))
     # Where most pixels are wanted, or less than a halo is left, halves only have more halo.
-    least = max(SMALLEST, halo[axis])
+    least = max(SMALLEST, sides[axis] // 2)
     is_dense = 2 * len(rows) >= np.prod(extent, dtype=float)
     if extent[axis] <= least // 2 or (fits and (is_dense or extent[axis] <= least)):
         return cost, whole
     below = places[rows, axis] < first[axis] + extent[axis] // 2
-    parts = [_boxes(places, rows[side], halo, n_bytes, budget) for side in (below, ~below)]
+    parts = [_boxes(places, rows[side], sides, n_bytes, budget) for side in (below, ~below)]
     if fits and sum(part[0] for part in parts) >= cost:
         return cost, whole
     return sum(part[0] for part in parts), parts[0][1] + parts[1][1]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _taps, filters
+from convlib._filters.reach import centred
 from convlib._filters.second_order import eigenvalues
 from convlib.ops.conv import conv
 from convlib.ops.separable import factorize_kernel
@@ -160,15 +161,15 @@ class Bank:
 
     @property
     def reach(self):
-        """Pixels that the kernels see along each axis."""
-        return tuple(n // 2 for n in self.size)
+        """Pixels before and after their own that the kernels see, along each axis."""
+        return tuple(map(centred, self.size))
 
     def maps(self, values, padding_mode, n_threads):
         """Yield the maps of a channel, one for each kernel.
 
         How a kernel runs follows from the kernel alone: so it is the same in any crop.
         """
-        pads = tuple((n // 2, n - 1 - n // 2) for n in self.size)
+        pads = self.reach
         for first in range(0, self.n_kernels, self.TOGETHER):
             part = self.kernels[..., first:first + self.TOGETHER]
             if all(self.is_low_rank(kernel, values.dtype) for kernel in np.moveaxis(part, -1, 0)):

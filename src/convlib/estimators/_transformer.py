@@ -15,6 +15,7 @@ from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._layer import BLOCK_BYTES
 from convlib.estimators._settings import all_or_nothing, memory_bytes
+from convlib.estimators._tiles import LayersCall
 
 
 class LayerTransformer(TransformerMixin, BaseEstimator):
@@ -113,6 +114,16 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         """
         return self if self.output == "maps" else super().set_output(transform=transform)
 
+    @property
+    def halo(self):
+        """Pixels before and after its own that a value of the maps depends on, along each axis.
+
+        Value ``j`` of a map stands at pixel ``j`` times the strides of convolution and pooling.
+        There is no halo where maps are pooled as a whole, and none for deformable convolutions,
+        which see as far as their offsets. See `convlib.tiling.halo`.
+        """
+        return tuple(window.halo for window in self._tiled_call().windows())
+
     def estimate_memory(self, shape, dtype="float32"):
         """Return the bytes that `transform` allocates for X of that shape.
 
@@ -148,6 +159,14 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
         return tags
+
+    def _tiled_call(self):
+        """Return the call that is made of tiles of large images."""
+        check_is_fitted(self)
+        if self.pool is not None and self.pool_size == "global":
+            raise AttributeError("maps that are pooled as a whole have no halo: pool_size is "
+                                 "'global'")
+        return LayersCall(self)
 
     def _fit(self, X, y):
         settings = self._checked_settings()

@@ -152,6 +152,10 @@ default='relu'
         self.random_state = random_state
         self.verbose = verbose
 
+    def _tiled_call(self):
+        raise AttributeError("deformable convolutions have no halo: they see as far as their "
+                             "offsets")
+
     def _checked_settings(self):
         parameters = self.get_params(deep=False)
         if isinstance(self.activation, str) and self.activation == "triangle":

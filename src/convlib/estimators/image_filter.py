@@ -15,6 +15,7 @@ from convlib._filters._image import one_axis
 from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._settings import finite_factor, memory_bytes
+from convlib.estimators._tiles import ImageFilterCall
 from convlib.estimators._transformer import place_names
 
 __all__ = ["ImageFilter"]
@@ -214,6 +215,12 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         """
         return self if self.output == "maps" else super().set_output(transform=transform)
 
+    @property
+    def halo(self):
+        """Pixels before and after its own that a result depends on, along each axis."""
+        check_is_fitted(self)
+        return tuple(window.halo for window in self._tiled_call().windows())
+
     def estimate_memory(self, shape, dtype="float32"):
         """Return the most bytes that `transform` allocates for X of that shape.
 
@@ -244,6 +251,10 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
         return tags
+
+    def _tiled_call(self):
+        """Return the call that is made of tiles of large images."""
+        return ImageFilterCall(self)
 
     def _checked(self):
         """Check all parameters that need no image; return rank and scale."""

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from convlib import _validation as check
 from convlib.estimators._pixel_images import boxes_around, tiles
 from convlib.estimators._settings import memory_bytes
+from convlib.estimators._tiles import PixelsCall
 from convlib.estimators.pixel_features import PixelFeatures
 
 __all__ = ["PixelClassifier"]
@@ -172,6 +173,17 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         rows, labels = self._labelled_rows(self.features_, X, y)
         return float(np.mean(self.estimator_.predict(rows) == labels))
+
+    @property
+    def halo(self):
+        """Pixels before and after a pixel, along each axis, that its prediction depends on."""
+        check_is_fitted(self)
+        return self.features_.halo
+
+    def _tiled_call(self):
+        """Return the call that is made of tiles of large images."""
+        check_is_fitted(self)
+        return PixelsCall(self, self.features_)
 
     def _budget(self):
         """Return the bytes that one tile may take."""

@@ -13,6 +13,7 @@ from convlib._terms import numbered
 from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
 from convlib.estimators._settings import finite_factor, memory_bytes
+from convlib.estimators._tiles import PixelsCall
 
 __all__ = ["PixelFeatures"]
 
@@ -107,7 +108,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
     array(['gaussian_sigma1_c0', 'sobel_sigma1_c0', 'texture0_sigma1_c0'],
           dtype=object)
     >>> features.halo
-    (10, 10)
+    ((10, 10), (10, 10))
     """
 
     def __init__(
@@ -223,20 +224,20 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
 
     @property
     def halo(self):
-        """Pixels around a pixel, along each axis, that its features depend on.
+        """Pixels before and after a pixel, along each axis, that its features depend on.
 
         A crop with a halo of so many pixels, or up to the image's border where that is nearer,
         has the features of the whole image inside, bit by bit. With ``padding_mode='wrap'`` the
         halo goes on at the other side.
         """
         check_is_fitted(self)
-        reach = [(0,) * self.n_axes_]
+        reach = [((0, 0),) * self.n_axes_]
         for sigma in self.sigmas_:
-            reach += [tuple(MAPS[name].reach(one, self.truncate) for one in sigma)
+            reach += [tuple((MAPS[name].reach(one, self.truncate),) * 2 for one in sigma)
                       for name in self._maps]
         if self._bank is not None:
             reach.append(self._bank.reach)
-        return tuple(max(axis) for axis in zip(*reach))
+        return tuple(tuple(map(max, zip(*pairs))) for pairs in zip(*reach))
 
     def estimate_memory(self, shape, dtype="float32"):
         """Return the most bytes that `transform` allocates for an image of that shape.
@@ -265,6 +266,11 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+    def _tiled_call(self):
+        """Return the call that is made of tiles of large images."""
+        check_is_fitted(self)
+        return PixelsCall(self, self)
 
     def _checked_maps(self):
         """Return the names of the features."""
@@ -361,8 +367,8 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
     def _crop_bytes(self, size, tile, itemsize):
         """Return the most bytes that the maps of a tile of an image take on the way to rows."""
         wraps = self.padding_mode == "wrap"
-        crop = [m + 2 * h if wraps else min(n, m + 2 * h)
-                for n, m, h in zip(size, tile, self.halo)]
+        crop = [m + sum(pair) if wraps else min(n, m + sum(pair))
+                for n, m, pair in zip(size, tile, self.halo)]
         block = max(BLOCK_VALUES, prod(crop[1:])) * MATRIX_VALUES[self.n_axes_]
         work = CROP_VALUES[self.n_axes_]
         if self._bank is not None:
