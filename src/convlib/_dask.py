@@ -4,6 +4,10 @@ Nothing is computed here but results for no images, or for one sample of zeros: 
 shape and dtype of what is asked for, and refuse wrong arguments before the work begins. The work
 is one task for each chunk, and what all tasks share, such as kernels or a fitted estimator, is an
 object of its own, sent once to each worker.
+
+Images that are cut along their spatial axes are computed part by part, each with as much of its
+neighbours as its outputs see. Where the image ends, so does its part, and the operator pads it as
+it would pad the image; with padding 'wrap' the image goes on at its other side before it is cut.
 """
 
 import multiprocessing
@@ -11,16 +15,32 @@ import threading
 from functools import partial
 from inspect import signature
 from itertools import count
+from typing import NamedTuple
 
 import dask
 import dask.array as da
 import numpy as np
+from dask.array.overlap import overlap
 from dask.system import CPU_COUNT
 
+from convlib._algorithms import anywhere
 from convlib._lazy import is_dask, sharing_threads
+from convlib._tiling.calls import call_of
+from convlib._tiling.operators import GEOMETRIES, packed_steps, steps_grid
+from convlib.ops.conv import conv
+from convlib.ops.separable import depthwise_conv, separable_conv
+from convlib.ops.shuffle import channel_shuffle
+from convlib.ops.upsample import upsample
+from convlib.shapes import padding_pairs
 
 # Further arguments that have an entry for each image.
 BESIDE = {"deform_conv": ("offsets", "mask"), "max_unpool": ("indices",)}
+# Operators whose images may be cut along their axes, and those of them with algorithms to choose.
+CUT = (*GEOMETRIES, channel_shuffle, upsample)
+CONVOLUTIONS = (conv, depthwise_conv, separable_conv)
+
+
+# What is marked
 
 
 def images(function, *args, **kwargs):
@@ -29,11 +49,37 @@ def images(function, *args, **kwargs):
     names = [next(iter(arguments)), *BESIDE.get(function.__name__, ())]
     batches = {name: arguments.pop(name) for name in names if arguments[name] is not None}
     first, *others = batches.values()
-    whole_images(names[0], first)
     others = [_beside(first, other) for other in others]
     call = partial(_of_images, function, tuple(batches), arguments)
     like = call(*(np.empty((0, *batch.shape[1:]), batch.dtype) for batch in (first, *others)))
+    if function in CUT and not isinstance(like, tuple) and max(first.numblocks[1:-1]) > 1:
+        return _by_windows(function, arguments, first, like)
+    whole_images(names[0], first)
     return by_samples(call, (first, *others), like)
+
+
+def filtered(function, *args, **kwargs):
+    """Return a filtered image."""
+    arguments = _arguments(function, args, kwargs)
+    image = arguments.pop(next(iter(arguments)))
+    del arguments["out"]
+    mask = arguments.get("mask")
+    if mask is not None:
+        mask = da.broadcast_to(mask, image.shape).rechunk(image.chunks)
+        arguments["mask"] = None
+    # One pixel shows what the result is like; an image without pixels would not.
+    like = function(np.zeros((1,) * image.ndim, image.dtype), **arguments)
+    call = call_of(function, (), arguments)
+    view = call.view(image.ndim, image.dtype)
+    cuts = {axis: cut_axis(window, image.chunks[axis], image.shape[axis], window.halo)
+            for axis, window in zip(view.axes, call.windows(image.shape))}
+    cuts = {axis: cut for axis, cut in cuts.items() if len(cut.outputs) > 1}
+    apart = [axis for axis in range(image.ndim) if axis not in view.axes]
+    chunks = [cuts[axis].outputs if axis in cuts else own if axis in apart else (sum(own),)
+              for axis, own in enumerate(image.chunks)]
+    run = partial(inner_part, partial(function, **arguments))
+    return by_parts(run, [image] if mask is None else [image, mask], cuts, apart, chunks,
+                    like, view.padding_mode == "wrap")
 
 
 # Samples
@@ -51,12 +97,12 @@ def by_samples(call, arrays, like):
     """
     arrays = [array.rechunk(dict.fromkeys(range(1, array.ndim), -1)) for array in arrays]
     if isinstance(like, tuple):
-        parts = _mapped(call, arrays, np.empty((0,) * arrays[0].ndim, object))
-        return tuple(_mapped(partial(_part, k), [parts], one) for k, one in enumerate(like))
+        both = _mapped(call, arrays, np.empty((0,) * arrays[0].ndim, object))
+        return tuple(_mapped(partial(_nth, k), [both], one) for k, one in enumerate(like))
     return _mapped(call, arrays, like)
 
 
-def _part(number, results):
+def _nth(number, results):
     """Return one of several results."""
     return results[number]
 
@@ -68,9 +114,182 @@ def _mapped(call, arrays, like):
     axes = {next(numbers): size for size in like.shape[1:]}
     return da.blockwise(
         _task, (0, *axes), *(part for pair in zip(arrays, index) for part in pair),
-        new_axes=axes, concatenate=False, align_arrays=False,
-        dtype=like.dtype, meta=np.empty((0,) * like.ndim, like.dtype),
-        name=f"{_name_of(call)}-{dask.base.tokenize(call, *arrays)}", call=_shared(call))
+        new_axes=axes, concatenate=False, align_arrays=False, call=_shared(call),
+        name=_name(call, arrays), **_kind(like, like.ndim))
+
+
+# Parts of images
+
+
+class Cut(NamedTuple):
+    """How an axis is cut."""
+
+    inputs: tuple     # pixels of each part ...
+    outputs: tuple    # ... and what it gives
+    depth: tuple      # pixels of the neighbours that a part sees, before and after
+    border: tuple     # pixels of the padding
+    factor: int       # outputs for a pixel
+
+
+class Place(NamedTuple):
+    """Where a part lies along an axis that is cut."""
+
+    first: bool    # whether the image begins with it
+    last: bool
+    skip: int      # outputs for what it sees of the part before it
+    n: int         # outputs
+
+
+def cut_axis(window, chunks, n_outputs, border):
+    """Return the `Cut` of an axis at its chunks, or near them where there is a stride.
+
+    Parts are no smaller than what their neighbours see of them, and than the padding.
+    """
+    size, stride, factor = sum(chunks), window.stride, window.factor    # one of them is 1
+    depth = max(0, window.before), max(0, window.after + 1 - stride)
+    least = 1 + max(*depth, *border)
+    starts = [0]
+    for edge in np.cumsum(chunks)[:-1]:
+        output = -(-int(edge) * factor // stride)
+        if window.own(output - starts[-1]) >= least and output < n_outputs:
+            starts.append(output)
+    while len(starts) > 1 and size - window.own(starts[-1]) < least:
+        starts.pop()
+    return Cut(tuple(np.diff([*map(window.own, starts), size]).tolist()),
+               tuple(np.diff([*starts, n_outputs]).tolist()), depth, tuple(border), factor)
+
+
+def by_parts(run, arrays, cuts, apart, chunks, like, wraps):
+    """Return the results of `run(places, *parts)` for images that are cut along some axes.
+
+    `cuts` has the `Cut`, and `places` the `Place`, of these axes; along those `apart`, entries do
+    not see each other. The result, or each of a tuple of them, has the axes of the images, in
+    `chunks`, and others in front of them.
+    """
+    arrays = [_overlapping(array, cuts, apart, wraps) for array in arrays]
+    some = like if isinstance(like, tuple) else (like,)
+    ahead = some[0].shape[:some[0].ndim - len(chunks)]
+    chunks = [*((size,) for size in ahead), *chunks]
+    call = partial(_at, run, cuts, len(ahead), wraps)
+    result = da.map_blocks(
+        _task_at, *arrays, call=_shared(call), chunks=chunks, new_axis=list(range(len(ahead))),
+        name=_name(call, arrays), **_kind(np.empty(0, object) if len(some) > 1 else like,
+                                          len(chunks)))
+    if like is some[0]:
+        return result
+    return tuple(da.map_blocks(partial(_nth, k), result, **_kind(one, len(chunks)))
+                 for k, one in enumerate(some))
+
+
+def _overlapping(array, cuts, apart, wraps):
+    """Return an array in chunks that overlap as the parts do."""
+    inputs = [cuts[axis].inputs if axis in cuts else own if axis in apart else -1
+              for axis, own in enumerate(array.chunks)]
+    for axis, cut in cuts.items() if wraps else ():
+        before, after = cut.border
+        places = np.pad(np.arange(array.shape[axis]), cut.border, mode="wrap")
+        array = da.concatenate([
+            da.take(array, places[:before], axis), array,
+            da.take(array, places[len(places) - after:], axis)], axis)
+        first, *others, last = cut.inputs
+        inputs[axis] = (before + first, *others, last + after)
+    return overlap(array.rechunk(tuple(inputs)), {axis: cut.depth for axis, cut in cuts.items()},
+                   dict.fromkeys(cuts, "none"), allow_rechunk=False)
+
+
+def _at(run, cuts, n_ahead, wraps, block_id, *parts):
+    """Run a part of an image, with what it needs to know of its place."""
+    places = {}
+    for axis, cut in cuts.items():
+        number = block_id[n_ahead + axis]
+        skip = cut.depth[0] * cut.factor if number > 0 or wraps else 0
+        places[axis] = Place(number == 0 and not wraps,
+                             number == len(cut.outputs) - 1 and not wraps, skip,
+                             cut.outputs[number])
+    return run(places, *parts)
+
+
+def inner_part(function, places, image, *mask):
+    """Return a part of a result, of what is made of an image with its neighbours around it."""
+    result = function(image, **dict(zip(("mask",), mask)))
+    if isinstance(result, tuple):
+        return tuple(_inner(one, places, image.ndim) for one in result)
+    return _inner(result, places, image.ndim)
+
+
+def _inner(result, places, ndim):
+    """Return a result without what belongs to the neighbours."""
+    index = [slice(None)] * ndim
+    for axis, place in places.items():
+        index[axis] = slice(place.skip, place.skip + place.n)
+    return result[(..., *index)]
+
+
+def _by_windows(function, arguments, images, like):
+    """Return what an operator makes of images that are cut."""
+    shape = (1, *images.shape[1:])
+    windows = call_of(function, (), arguments).windows(shape)
+    pads = [window.halo for window in windows]
+    if function in GEOMETRIES:
+        size, *window = GEOMETRIES[function](arguments)
+        window = dict(zip(("stride", "padding", "dilation"), window))
+        pads = padding_pairs(shape[1:-1], size, **window)
+    cuts = {axis: cut_axis(*each) for axis, each in enumerate(
+        zip(windows, images.chunks[1:-1], like.shape[1:-1], pads), 1)}
+    cuts = {axis: cut for axis, cut in cuts.items() if len(cut.outputs) > 1}
+    chunks = [images.chunks[0], *(cuts[axis].outputs if axis in cuts else (like.shape[axis],)
+                                  for axis in range(1, images.ndim - 1)), (like.shape[-1],)]
+    run = partial(function, **arguments)
+    mode = arguments.get("padding_mode")
+    if function in CONVOLUTIONS:
+        run, mode = _pinned(function, arguments, shape, like.dtype, cuts)
+    run = partial(_windows_part, run, pads) if function in GEOMETRIES else partial(inner_part, run)
+    return by_parts(run, [images], cuts, [0], chunks, like, mode == "wrap")
+
+
+def _windows_part(run, pads, places, images):
+    """Return a part of the outputs of an operator: it pads where the image ends."""
+    own, index = list(pads), [slice(None)] * images.ndim
+    for axis, place in places.items():
+        before, after = pads[axis - 1]
+        own[axis - 1] = (before if place.first else 0, after if place.last else 0)
+        index[axis] = slice(0, place.n)
+    return run(images, padding=tuple(own))[tuple(index)]
+
+
+def _pinned(function, arguments, shape, dtype, cuts):
+    """Return a convolution as it runs on whole images, and its padding mode.
+
+    Where parts do not begin on the grid of that, it runs as on whole images by the cheapest
+    algorithm without a grid.
+    """
+    steps = packed_steps(function, arguments, shape[1:], dtype.name)
+    grid = steps_grid(steps)
+    fits = all(sum(cut.outputs[:k]) % grid[axis - 1] == 0
+               for axis, cut in cuts.items() for k in range(len(cut.outputs)))
+    named = arguments.get("algorithm", "auto")
+    forms = []
+    for packed in steps:
+        name = packed.algorithm
+        if not fits or name == "fft":
+            name = anywhere(packed._plan(packed.image_shape).problem).name
+        if named not in ("auto", name):
+            raise ValueError(
+                f"algorithm={named!r} rounds {grid} neighbouring outputs together, and chunks do "
+                f"not begin at multiples of these; rechunk, or take algorithm='auto'")
+        forms.append((packed.kernel, packed.bias, packed._settings._asdict() | {"algorithm": name}))
+    return partial(_convolved, forms, arguments["n_threads"]), steps[0]._settings.padding_mode
+
+
+def _convolved(forms, n_threads, images, padding):
+    """Return the convolution of a part by one kernel after the other, of which the first pads."""
+    for number, (kernel, bias, settings) in enumerate(forms):
+        own = {"padding": padding} if number == 0 else {}
+        images = conv(images, kernel, bias, **settings | own, n_threads=n_threads)
+    return images
+
+
+# Tasks
 
 
 def _task(*blocks, call):
@@ -79,10 +298,21 @@ def _task(*blocks, call):
         return call(*map(_only, blocks))
 
 
+def _task_at(*blocks, call, block_id):
+    """Run `call` on chunks at their place, with its share of threads."""
+    with sharing_threads(_tasks_at_once()):
+        return call(block_id, *blocks)
+
+
 def _only(block):
     while isinstance(block, list):
         block, = block
     return block
+
+
+def _kind(like, ndim):
+    """Return what dask is told of an array: its dtype, and an empty one."""
+    return {"dtype": like.dtype, "meta": np.empty((0,) * ndim, like.dtype)}
 
 
 def _shared(call):
@@ -90,11 +320,13 @@ def _shared(call):
     return dask.delayed(call, pure=True, traverse=False)
 
 
-def _name_of(call):
-    """Return what a dashboard shows for tasks."""
-    if isinstance(call, partial):
-        return getattr(call.args[0], "__name__", type(call.args[0]).__name__)
-    return type(call).__name__
+def _name(call, arrays):
+    """Return the name of an array, which begins with what a dashboard shows of its tasks."""
+    function = call
+    while isinstance(function, partial):
+        function = function.args[0] if function.args else function.func
+    kind = getattr(function, "__name__", type(function).__name__)
+    return f"{kind}-{dask.base.tokenize(call, *arrays)}"
 
 
 def _tasks_at_once():

@@ -3,12 +3,20 @@
 from copy import copy
 from functools import partial
 
+import dask.array as da
 import numpy as np
 from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
-from convlib._dask import by_samples, refuse_unknown, whole_images
+from convlib._dask import (
+    by_parts,
+    by_samples,
+    cut_axis,
+    inner_part,
+    refuse_unknown,
+    whole_images,
+)
 
 
 def samples(method, estimator, X, **kwargs):
@@ -34,6 +42,29 @@ def nodes(method, estimator, X, **kwargs):
         X = X.rechunk({0: -1})
     dtype = graph.features.dtype if is_numbers else check.result_dtype(X.dtype)
     return _rows(method, estimator, kwargs, X, _row_of_node(method, estimator, dtype))
+
+
+def pixels(method, estimator, X):
+    """Return what a method makes of each pixel of an image, cut into parts that see its halo."""
+    _checked(method, estimator, X)
+    features = getattr(estimator, "features_", estimator)
+    axis = features.channel_axis
+    X = X[..., np.newaxis] if axis is None else da.moveaxis(X, axis, -1)
+    if method.__name__ == "transform":    # rows in the order of pixels: whole lines
+        X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
+    windows = estimator._tiled_call().windows()
+    cuts = {k: cut_axis(window, own, sum(own), window.halo)
+            for k, (window, own) in enumerate(zip(windows, X.chunks))}
+    cuts = {k: cut for k, cut in cuts.items() if len(cut.outputs) > 1}
+    run = partial(_of_pixels, copy(estimator), method.__name__, axis)
+    one = run(np.zeros((1,) * (X.ndim - 1) + X.shape[-1:], X.dtype))
+    chunks = [*(cuts[k].outputs if k in cuts else (size,) for k, size in enumerate(X.shape[:-1])),
+              one.shape[-1:]]
+    maps = by_parts(partial(inner_part, run), [X], cuts, [], chunks, one,
+                    features.padding_mode == "wrap")
+    if method.__name__ == "transform":
+        return maps.reshape(-1, maps.shape[-1])
+    return maps[..., 0] if method.__name__ == "predict" else maps
 
 
 def _checked(method, estimator, X):
@@ -68,3 +99,11 @@ def _rows(method, estimator, kwargs, X, row):
 def _of_samples(estimator, name, kwargs, nothing, X):
     """Run a method on a chunk, which may be left without samples."""
     return getattr(estimator, name)(X, **kwargs) if len(X) else nothing
+
+
+def _of_pixels(estimator, name, channel_axis, image):
+    """Run a method on an image, channels last; return its results, pixel by pixel."""
+    image = image[..., 0] if channel_axis is None else np.moveaxis(image, -1, channel_axis)
+    result = getattr(estimator, name)(image)
+    size = np.delete(image.shape, [] if channel_axis is None else channel_axis)
+    return result.reshape(*size, -1)

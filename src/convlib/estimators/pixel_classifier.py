@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib.estimators._pixel_images import boxes_around, tiles
 from convlib.estimators._settings import memory_bytes
 from convlib.estimators._tiles import PixelsCall
@@ -122,6 +123,7 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
         self.classes_ = self.estimator_.classes_
         return self
 
+    @takes_dask("pixels")
     def predict(self, X):
         """Return label images.
 
@@ -139,6 +141,7 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
         return self._by_tiles(X, self.estimator_.predict, (), self.classes_.dtype)
 
     @available_if(_has("predict_proba"))
+    @takes_dask("pixels")
     def predict_proba(self, X):
         """Return the probability of each class at each pixel.
 

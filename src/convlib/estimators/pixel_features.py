@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._terms import numbered
 from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
@@ -166,6 +167,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self.n_axes_, self.n_channels_ = rank, images[0].n_channels
         return self
 
+    @takes_dask("pixels")
     def transform(self, X):
         """Return the features of all pixels.
 
