@@ -14,7 +14,7 @@ import multiprocessing
 import threading
 from functools import partial
 from inspect import signature
-from itertools import count
+from itertools import accumulate, count
 from typing import NamedTuple
 
 import dask
@@ -23,7 +23,7 @@ import numpy as np
 from dask.array.overlap import overlap
 from dask.system import CPU_COUNT
 
-from convlib._algorithms import anywhere
+from convlib._filters._linear import part_of
 from convlib._lazy import is_dask, sharing_threads
 from convlib._tiling.calls import call_of
 from convlib._tiling.operators import GEOMETRIES, packed_steps, steps_grid
@@ -35,6 +35,7 @@ from convlib.shapes import padding_pairs
 
 # Further arguments that have an entry for each image.
 BESIDE = {"deform_conv": ("offsets", "mask"), "max_unpool": ("indices",)}
+VECTOR = 16    # values of the widest: shorter lines may be rounded otherwise when enlarged
 # Operators whose images may be cut along their axes, and those of them with algorithms to choose.
 CUT = (*GEOMETRIES, channel_shuffle, upsample)
 CONVOLUTIONS = (conv, depthwise_conv, separable_conv)
@@ -77,9 +78,12 @@ def filtered(function, *args, **kwargs):
     apart = [axis for axis in range(image.ndim) if axis not in view.axes]
     chunks = [cuts[axis].outputs if axis in cuts else own if axis in apart else (sum(own),)
               for axis, own in enumerate(image.chunks)]
-    run = partial(inner_part, partial(function, **arguments))
-    return by_parts(run, [image] if mask is None else [image, mask], cuts, apart, chunks,
-                    like, view.padding_mode == "wrap")
+    run = partial(function, **arguments)
+    if cuts:
+        run = partial(_part_filtered, run, tuple(image.shape[axis] for axis in view.axes))
+    arrays = [image] if mask is None else [image, mask]
+    return by_parts(partial(inner_part, run), arrays, cuts, apart, chunks, like,
+                    view.padding_mode == "wrap")
 
 
 # Samples
@@ -209,6 +213,12 @@ def _at(run, cuts, n_ahead, wraps, block_id, *parts):
     return run(places, *parts)
 
 
+def _part_filtered(function, size, image, **mask):
+    """Filter a part of an image of that size, by what needs no grid."""
+    with part_of(size, on_grid=False):
+        return function(image, **mask)
+
+
 def inner_part(function, places, image, *mask):
     """Return a part of a result, of what is made of an image with its neighbours around it."""
     result = function(image, **dict(zip(("mask",), mask)))
@@ -229,7 +239,7 @@ def _by_windows(function, arguments, images, like):
     """Return what an operator makes of images that are cut."""
     shape = (1, *images.shape[1:])
     windows = call_of(function, (), arguments).windows(shape)
-    pads = [window.halo for window in windows]
+    pads = ((VECTOR, VECTOR),) * len(windows)
     if function in GEOMETRIES:
         size, *window = GEOMETRIES[function](arguments)
         window = dict(zip(("stride", "padding", "dilation"), window))
@@ -260,24 +270,23 @@ def _windows_part(run, pads, places, images):
 def _pinned(function, arguments, shape, dtype, cuts):
     """Return a convolution as it runs on whole images, and its padding mode.
 
-    Where parts do not begin on the grid of that, it runs as on whole images by the cheapest
-    algorithm without a grid.
+    Where parts do not begin on the grid of that, it runs by the cheapest algorithm without one. So
+    it does in place of 'fft', whose tiles follow from the size of the parts.
     """
     steps = packed_steps(function, arguments, shape[1:], dtype.name)
     grid = steps_grid(steps)
-    fits = all(sum(cut.outputs[:k]) % grid[axis - 1] == 0
-               for axis, cut in cuts.items() for k in range(len(cut.outputs)))
+    fits = all(start % grid[axis - 1] == 0
+               for axis, cut in cuts.items() for start in accumulate(cut.outputs[:-1]))
+    if not fits or "fft" in [packed.algorithm for packed in steps]:
+        steps = [packed._without_grid() for packed in steps]
     named = arguments.get("algorithm", "auto")
-    forms = []
-    for packed in steps:
-        name = packed.algorithm
-        if not fits or name == "fft":
-            name = anywhere(packed._plan(packed.image_shape).problem).name
-        if named not in ("auto", name):
-            raise ValueError(
-                f"algorithm={named!r} rounds {grid} neighbouring outputs together, and chunks do "
-                f"not begin at multiples of these; rechunk, or take algorithm='auto'")
-        forms.append((packed.kernel, packed.bias, packed._settings._asdict() | {"algorithm": name}))
+    if named not in ("auto", steps[0].algorithm):
+        raise ValueError(
+            f"algorithm={named!r} computes {grid} neighbouring outputs together, and images in "
+            f"chunks would get other bits than whole ones; rechunk them at multiples of these, or "
+            f"take 'auto'" if named != "fft" else "algorithm must not be 'fft' where images are "
+            "cut into chunks: its tiles follow from the size of the image")
+    forms = [(packed.kernel, packed.bias, packed._settings._asdict()) for packed in steps]
     return partial(_convolved, forms, arguments["n_threads"]), steps[0]._settings.padding_mode
 
 
