@@ -23,7 +23,8 @@ def reach(function, size, stride=1, factor=1):
         before, after = [0], [0]
         for place in range(n):
             changed = image.copy()
-            np.moveaxis(changed, axis, 0)[place] += 100
+            line = np.moveaxis(changed, axis, 0)[place]
+            line += 100 + 100 * RNG.random(line.shape)
             out = function(changed)
             others = tuple(k for k in range(out.ndim) if k != axis)
             for output in np.flatnonzero((abs(out - whole) > 1e-9).any(axis=others)):
@@ -38,7 +39,7 @@ OF_FILTERS = [
     ("convolve", (RNG.normal(size=(4, 7)),), {}), ("correlate", (RNG.normal(size=(6, 9)),), {}),
     ("correlate", (np.ones((4, 1)),), {}), ("difference_of_gaussians", (), {"truncate": 2.0}),
     ("farid", (), {}), ("gabor", (0.3, 0.4), {"sigma_x": 1.0, "sigma_y": 2.0}),
-    ("gabor", (0.4,), {"part": "imaginary"}), ("gaussian", ((0.5, 1.3),), {}),
+    ("gabor", (0.3,), {"part": "imaginary"}), ("gaussian", ((0.5, 1.3),), {}),
     ("gaussian", (), {"size": (3, 5)}), ("gaussian", (1.0,), {"order": (0, 1), "truncate": 2.0}),
     ("gradient_direction", ("farid",), {}), ("gradient_magnitude", (), {"truncate": 2.0}),
     ("hessian", (), {"truncate": 2.0}), ("hessian_eigenvalues", (), {"truncate": 2.5}),
@@ -68,9 +69,9 @@ def test_halos_of_filters_are_exact(name, operands, settings):
     assert tiling.halo(function, *operands, **settings, shape=(3, 21, 23), axes=(1, 2)) == expected
 
 
-def images(function):
-    """Return a function of one image without channels."""
-    return lambda image: function(image[np.newaxis, ..., np.newaxis])[0]
+def of_one(function, *operands, **settings):
+    """Return an operator as a function of one image without channels."""
+    return lambda image: function(image[np.newaxis, ..., np.newaxis], *operands, **settings)[0]
 
 
 KERNEL = RNG.normal(size=(3, 4, 1, 2))
@@ -93,8 +94,7 @@ def test_halos_of_operators_are_exact(settings):
     ]
     for function, operands, own in calls:
         own = own | settings
-        found = [reach(images(lambda image: function(image, *operands, **own)), size, int(step))
-                 for step in stride]
+        found = [reach(of_one(function, *operands, **own), size, int(step)) for step in stride]
         expected = tiling.halo(function, *operands, **own, shape=shape)
         assert (found[0][0], found[1][1]) == expected, function.__name__
 
@@ -106,12 +106,12 @@ def test_halos_of_operators_are_exact(settings):
 def test_halos_of_what_enlarges_are_exact(settings):
     factor = np.broadcast_to(settings.get("stride", 1), 2)
     kernel = RNG.normal(size=(5, 4, 2, 1))
-    found = [reach(images(lambda image: cl.conv_transpose(image, kernel, **settings)), (9, 8),
-                   factor=int(times)) for times in factor]
+    found = [reach(of_one(cl.conv_transpose, kernel, **settings), (9, 8), factor=int(times))
+             for times in factor]
     assert (found[0][0], found[1][1]) == tiling.halo(cl.conv_transpose, kernel, **settings)
     for kind in ("nearest", "bilinear", "bicubic"):
-        found = [reach(images(lambda image: cl.upsample(image, (3, 2), kind)), (9, 8),
-                       factor=times) for times in (3, 2)]
+        found = [reach(of_one(cl.upsample, (3, 2), kind), (9, 8), factor=times)
+                 for times in (3, 2)]
         assert (found[0][0], found[1][1]) == tiling.halo(cl.upsample, (3, 2), kind)
 
 

@@ -26,19 +26,15 @@ from dask.system import CPU_COUNT
 from convlib._filters._linear import part_of
 from convlib._lazy import is_dask, sharing_threads
 from convlib._tiling.calls import call_of
-from convlib._tiling.operators import GEOMETRIES, packed_steps, steps_grid
-from convlib.ops.conv import conv
-from convlib.ops.separable import depthwise_conv, separable_conv
-from convlib.ops.shuffle import channel_shuffle
-from convlib.ops.upsample import upsample
-from convlib.shapes import padding_pairs
+from convlib._tiling.operators import GEOMETRIES, OTHERS, operator_grid
+from convlib._tiling.tiles import Steps, tile_function
+from convlib.ops.conv import PackedKernel
 
 # Further arguments that have an entry for each image.
 BESIDE = {"deform_conv": ("offsets", "mask"), "max_unpool": ("indices",)}
 VECTOR = 16    # values of the widest: shorter lines may be rounded otherwise when enlarged
-# Operators whose images may be cut along their axes, and those of them with algorithms to choose.
-CUT = (*GEOMETRIES, channel_shuffle, upsample)
-CONVOLUTIONS = (conv, depthwise_conv, separable_conv)
+# Operators whose images may be cut along their axes.
+CUT = (*GEOMETRIES, *OTHERS)
 
 
 # What is marked
@@ -132,7 +128,7 @@ class Cut(NamedTuple):
     outputs: tuple    # ... and what it gives
     depth: tuple      # pixels of the neighbours that a part sees, before and after
     border: tuple     # pixels of the padding
-    factor: int       # outputs for a pixel
+    skip: int         # outputs for those before
 
 
 class Place(NamedTuple):
@@ -144,10 +140,12 @@ class Place(NamedTuple):
     n: int         # outputs
 
 
-def cut_axis(window, chunks, n_outputs, border):
+def cut_axis(window, chunks, n_outputs, border, skips=True):
     """Return the `Cut` of an axis at its chunks, or near them where there is a stride.
 
-    Parts are no smaller than what their neighbours see of them, and than the padding.
+    Parts are no smaller than what their neighbours see of them, and than the padding. Either the
+    outputs of a part with its neighbours begin with those of its first pixel, of which it `skips`
+    some, or where the first window lies in it.
     """
     size, stride, factor = sum(chunks), window.stride, window.factor    # one of them is 1
     depth = max(0, window.before), max(0, window.after + 1 - stride)
@@ -160,7 +158,8 @@ def cut_axis(window, chunks, n_outputs, border):
     while len(starts) > 1 and size - window.own(starts[-1]) < least:
         starts.pop()
     return Cut(tuple(np.diff([*map(window.own, starts), size]).tolist()),
-               tuple(np.diff([*starts, n_outputs]).tolist()), depth, tuple(border), factor)
+               tuple(np.diff([*starts, n_outputs]).tolist()), depth, tuple(border),
+               depth[0] * factor if skips else 0)
 
 
 def by_parts(run, arrays, cuts, apart, chunks, like, wraps):
@@ -206,7 +205,7 @@ def _at(run, cuts, n_ahead, wraps, block_id, *parts):
     places = {}
     for axis, cut in cuts.items():
         number = block_id[n_ahead + axis]
-        skip = cut.depth[0] * cut.factor if number > 0 or wraps else 0
+        skip = cut.skip if number > 0 or wraps else 0
         places[axis] = Place(number == 0 and not wraps,
                              number == len(cut.outputs) - 1 and not wraps, skip,
                              cut.outputs[number])
@@ -239,63 +238,55 @@ def _by_windows(function, arguments, images, like):
     """Return what an operator makes of images that are cut."""
     shape = (1, *images.shape[1:])
     windows = call_of(function, (), arguments).windows(shape)
-    pads = ((VECTOR, VECTOR),) * len(windows)
-    if function in GEOMETRIES:
-        size, *window = GEOMETRIES[function](arguments)
-        window = dict(zip(("stride", "padding", "dilation"), window))
-        pads = padding_pairs(shape[1:-1], size, **window)
-    cuts = {axis: cut_axis(*each) for axis, each in enumerate(
+    # Operators without padding of their own have outputs for all that they see.
+    is_padded = function in GEOMETRIES
+    pads = GEOMETRIES[function](arguments).pads(shape[1:-1], len(windows)) if is_padded else \
+        [(max(VECTOR, *window.halo),) * 2 for window in windows]
+    cuts = {axis: cut_axis(*each, skips=not is_padded) for axis, each in enumerate(
         zip(windows, images.chunks[1:-1], like.shape[1:-1], pads), 1)}
     cuts = {axis: cut for axis, cut in cuts.items() if len(cut.outputs) > 1}
     chunks = [images.chunks[0], *(cuts[axis].outputs if axis in cuts else (like.shape[axis],)
                                   for axis in range(1, images.ndim - 1)), (like.shape[-1],)]
-    run = partial(function, **arguments)
+    run = _tile_function(function, arguments, shape[1:], like.dtype.name, cuts)
     mode = arguments.get("padding_mode")
-    if function in CONVOLUTIONS:
-        run, mode = _pinned(function, arguments, shape, like.dtype, cuts)
-    run = partial(_windows_part, run, pads) if function in GEOMETRIES else partial(inner_part, run)
+    if isinstance(arguments.get("kernel"), PackedKernel):
+        mode = arguments["kernel"]._settings.padding_mode
+    run = partial(_operator_part, run, pads if is_padded else None, like.shape[1:-1])
     return by_parts(run, [images], cuts, [0], chunks, like, mode == "wrap")
 
 
-def _windows_part(run, pads, places, images):
-    """Return a part of the outputs of an operator: it pads where the image ends."""
-    own, index = list(pads), [slice(None)] * images.ndim
+def _operator_part(run, pads, outputs, places, images):
+    """Return a part of the outputs of an operator, which pads where the image ends."""
+    own = [(0, 0)] * len(outputs) if pads is None else list(pads)
+    counts = list(outputs)
     for axis, place in places.items():
-        before, after = pads[axis - 1]
+        before, after = own[axis - 1]
         own[axis - 1] = (before if place.first else 0, after if place.last else 0)
-        index[axis] = slice(0, place.n)
-    return run(images, padding=tuple(own))[tuple(index)]
+        counts[axis - 1] = place.skip + place.n
+    return _inner(run(images, own, counts), places, images.ndim)
 
 
-def _pinned(function, arguments, shape, dtype, cuts):
-    """Return a convolution as it runs on whole images, and its padding mode.
+def _tile_function(function, arguments, image_shape, dtype, cuts):
+    """Return the function of one part: it runs as whole images do.
 
-    Where parts do not begin on the grid of that, it runs by the cheapest algorithm without one. So
-    it does in place of 'fft', whose tiles follow from the size of the parts.
+    Where parts do not begin on the grid of that, it takes the cheapest algorithm without one. So it
+    does in place of 'fft', whose tiles follow from the size of the parts.
     """
-    steps = packed_steps(function, arguments, shape[1:], dtype.name)
-    grid = steps_grid(steps)
+    run = tile_function(function, arguments, image_shape, dtype)
+    grid = operator_grid(function, arguments, image_shape, dtype)
     fits = all(start % grid[axis - 1] == 0
                for axis, cut in cuts.items() for start in accumulate(cut.outputs[:-1]))
-    if not fits or "fft" in [packed.algorithm for packed in steps]:
-        steps = [packed._without_grid() for packed in steps]
-    named = arguments.get("algorithm", "auto")
-    if named not in ("auto", steps[0].algorithm):
+    names = [step.algorithm for step in getattr(run, "steps", ())]
+    if fits and "fft" not in names:
+        return run
+    if not names or arguments.get("algorithm", "auto") != "auto":
         raise ValueError(
-            f"algorithm={named!r} computes {grid} neighbouring outputs together, and images in "
-            f"chunks would get other bits than whole ones; rechunk them at multiples of these, or "
-            f"take 'auto'" if named != "fft" else "algorithm must not be 'fft' where images are "
-            "cut into chunks: its tiles follow from the size of the image")
-    forms = [(packed.kernel, packed.bias, packed._settings._asdict()) for packed in steps]
-    return partial(_convolved, forms, arguments["n_threads"]), steps[0]._settings.padding_mode
-
-
-def _convolved(forms, n_threads, images, padding):
-    """Return the convolution of a part by one kernel after the other, of which the first pads."""
-    for number, (kernel, bias, settings) in enumerate(forms):
-        own = {"padding": padding} if number == 0 else {}
-        images = conv(images, kernel, bias, **settings | own, n_threads=n_threads)
-    return images
+            f"images must be in chunks that begin at multiples of {grid} outputs, since so many "
+            f"are computed together by {function.__name__} here; rechunk them, or "
+            "take algorithm='auto'" if "fft" not in names else
+            "algorithm must not be 'fft' where images are cut into chunks: what it computes "
+            "together follows from their size")
+    return Steps([step._without_grid() for step in run.steps], run.n_threads)
 
 
 # Tasks

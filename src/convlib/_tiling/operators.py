@@ -6,16 +6,28 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._tiling.windows import Window, common_grid, pixelwise
-from convlib.ops._phases import axis_phases
+from convlib._conv import lowrank
+from convlib._native import cpu
+from convlib._tiling.windows import Window, common_grid, pixelwise, plain
+from convlib.ops._phases import Product, axis_phases, choose_way, kernel_rank_of
 from convlib.ops.conv import PackedKernel, conv, explain_conv, pack_kernel
 from convlib.ops.patches import im2col
 from convlib.ops.pool import average_pool, lp_pool, max_pool
-from convlib.ops.separable import depthwise_conv, grouped, separable_conv, spatially_separable_conv
+from convlib.ops.separable import (
+    along,
+    depthwise_conv,
+    grouped,
+    in_one,
+    only,
+    plan_step,
+    separable_conv,
+    spatially_separable_conv,
+    window_settings,
+)
 from convlib.ops.shuffle import channel_shuffle
 from convlib.ops.transpose import conv_transpose, transpose_problem
 from convlib.ops.upsample import KINDS, upsample
-from convlib.shapes import padding_pairs
+from convlib.shapes import output_size, padding_pairs
 
 
 class Geometry(NamedTuple):
@@ -26,19 +38,31 @@ class Geometry(NamedTuple):
     padding: object
     dilation: object
 
-    def windows(self, image_size, rank):
-        """Return the `Window` of each axis; `image_size` is None where it is not known."""
+    def pads(self, image_size, rank):
+        """Return the (before, after) of each axis; `image_size` is None where it is not known."""
         size, stride, padding, dilation = check.window_settings(
             rank, self.size, self.stride, self.padding, self.dilation)
-        if padding == "same":
-            if image_size is None and max(stride) > 1:
-                raise ValueError("shape must be given where padding is 'same' and there is a "
-                                 "stride, since the padding then depends on it")
-            padding = padding_pairs(image_size or (1,) * rank, size, stride=stride,
-                                    padding=padding, dilation=dilation)
+        if padding != "same":
+            return padding
+        if image_size is None and max(stride) > 1:
+            raise ValueError("shape must be given where padding is 'same' and there is a stride, "
+                             "since the padding then depends on it")
+        return padding_pairs(tuple(image_size or (1,) * rank), size, stride=stride,
+                             padding=padding, dilation=dilation)
+
+    def windows(self, image_size, rank):
+        """Return the `Window` of each axis, as `pads` does."""
+        size, stride, _, dilation = check.window_settings(
+            rank, self.size, self.stride, self.padding, self.dilation)
         return tuple(
-            Window(before, (taps - 1) * gap - before, step)
-            for taps, step, (before, _), gap in zip(size, stride, padding, dilation))
+            plain(before, (taps - 1) * gap - before, step)
+            for taps, step, (before, _), gap in zip(
+                size, stride, self.pads(image_size, rank), dilation))
+
+    def output_size(self, image_size, ceil_mode=False):
+        """Return the number of outputs along each axis."""
+        return output_size(tuple(image_size), self.size, stride=self.stride,
+                           padding=self.padding, dilation=self.dilation, ceil_mode=ceil_mode)
 
 
 def packed_geometry(packed):
@@ -92,13 +116,14 @@ GEOMETRIES = {
     spatially_separable_conv: _spatially_separable, max_pool: _pool, average_pool: _pool,
     lp_pool: _pool, im2col: _patches,
 }
+CONVOLUTIONS = (conv, depthwise_conv, separable_conv, spatially_separable_conv)
 OTHERS = (conv_transpose, upsample, channel_shuffle)
 
 
 def rank_of(function, arguments, shape):
     """Return the number of spatial axes of the images that an operator is called with."""
     if function is conv_transpose:
-        return check.transposed_kernel_array("kernel", arguments["kernel"]).ndim - 2
+        return transposed_kernel(arguments).ndim - 2
     size = GEOMETRIES[function](arguments).size if function in GEOMETRIES else \
         arguments.get("factor")
     entries = None if size is None else check.as_entries(size)
@@ -116,19 +141,29 @@ def operator_windows(function, arguments, image_size, rank):
     if function is upsample:
         factor = check.axis_ints("factor", arguments["factor"], rank, 1)
         reach = KINDS.index(check.choice("kind", arguments["kind"], KINDS))
-        return tuple(Window(reach, reach, 1, times) if times > 1 else Window(0, 0)
+        return tuple(plain(reach, reach, factor=times) if times > 1 else plain(0, 0)
                      for times in factor)
     if function is channel_shuffle:
         return pixelwise(rank)
     return GEOMETRIES[function](arguments).windows(image_size, rank)
 
 
-def _transposed(arguments, image_size, rank):
-    """Return the windows of a transposed convolution, for images of any size if it is None."""
-    kernel = check.transposed_kernel_array("kernel", arguments["kernel"])
+def transposed_kernel(arguments):
+    """Return the checked kernel of a transposed convolution."""
+    return check.transposed_kernel_array("kernel", arguments["kernel"])
+
+
+def transpose_problem_of(arguments, image_shape, dtype="float32"):
+    """Return the `TransposeProblem` of the arguments of a transposed convolution."""
     names = ("stride", "padding", "output_padding", "output_shape", "dilation", "groups",
              "activation")
-    settings = tuple(arguments[name] for name in names)
+    return transpose_problem(
+        tuple(image_shape), transposed_kernel(arguments).shape, np.dtype(dtype),
+        tuple(arguments[name] for name in names))
+
+
+def _transposed(arguments, image_size, rank):
+    """Return the windows of a transposed convolution, for images of any size if it is None."""
     if image_size is None:
         if arguments["output_shape"] is not None:
             raise ValueError("shape must be given where output_shape is")
@@ -136,22 +171,20 @@ def _transposed(arguments, image_size, rank):
         pads = check.padding_spec(arguments["padding"], rank)
         cut = 0 if isinstance(pads, str) else max(map(sum, pads))
         image_size = (cut + 2,) * rank
-    problem = transpose_problem((*image_size, kernel.shape[-1]), kernel.shape,
-                                np.dtype("float32"), settings)
-    return transposed_windows(problem)
+    channels = transposed_kernel(arguments).shape[-1]
+    return transposed_windows(transpose_problem_of(arguments, (*image_size, channels)))
 
 
 def transposed_windows(problem):
     """Return the windows of a `TransposeProblem` that has outputs of each phase."""
     windows = []
     for axis in range(3 - problem.rank, 3):
-        stride, phases = problem.stride[axis], axis_phases(problem, axis)
-        # Output `first` of a phase stands at this pixel, and sees pixels from `start` on.
-        own = [phase.first // stride for phase in phases]
-        windows.append(Window(
-            max(pixel - phase.start for pixel, phase in zip(own, phases)),
-            max(phase.start + (len(phase.taps) - 1) * phase.dilation - pixel
-                for pixel, phase in zip(own, phases)), 1, stride))
+        phases = [None] * problem.stride[axis]
+        for phase in axis_phases(problem, axis):
+            # The first output of a phase stands at pixel 0.
+            phases[phase.first] = (-phase.start,
+                                   phase.start + (len(phase.taps) - 1) * phase.dilation)
+        windows.append(Window(tuple(phases)))
     return tuple(windows)
 
 
@@ -159,7 +192,10 @@ def transposed_windows(problem):
 
 
 def packed_steps(function, arguments, image_shape, dtype):
-    """Return the `PackedKernel`s, one after the other, by which a whole image is convolved."""
+    """Return the `PackedKernel`s, one after the other, by which a whole image is convolved.
+
+    There is none where kernels along the axes run as one kernel of rank one.
+    """
     kernel = arguments.get("kernel")
     if isinstance(kernel, PackedKernel):
         check.same_dtype("images", np.empty(0, dtype), kernel.kernel.dtype)
@@ -170,6 +206,8 @@ def packed_steps(function, arguments, image_shape, dtype):
             name: arguments[name] for name in ("groups", "activation", "algorithm")})]
     elif function is depthwise_conv:
         steps = [_depthwise_step(kernel, arguments["bias"], window, arguments["activation"])]
+    elif function is spatially_separable_conv:
+        steps = _spatial_steps(arguments, image_shape, dtype)
     else:
         steps = [
             _depthwise_step(arguments["depthwise_kernel"], arguments["depthwise_bias"], window,
@@ -191,9 +229,29 @@ def _depthwise_step(kernel, bias, window, activation):
     return grouped(kernel), bias, window | {"groups": kernel.shape[-2], "activation": activation}
 
 
-def steps_grid(steps):
+def _spatial_steps(arguments, image_shape, dtype):
+    """Return one step for each axis; none where they run as one."""
+    kernels = check.axis_kernels("kernels_1d", arguments["kernels_1d"])
+    rank, problems, steps = len(kernels), [], []
+    window = window_settings(rank, *(arguments[name] for name in (
+        "stride", "padding", "dilation")))
+    shape = image_shape
+    for axis, kernel in enumerate(kernels):
+        is_last = axis == rank - 1
+        settings = {name: only(values, axis, 1) for name, values in window.items()} | {
+            "padding_mode": arguments["padding_mode"], "groups": kernel.shape[1],
+            "activation": arguments["activation"] if is_last else None}
+        form = along(kernel, axis, rank)
+        problem, _, shape = plan_step(shape, form, np.dtype(dtype), tuple(settings.values()))
+        problems.append(problem)
+        steps.append((form, arguments["bias"] if is_last else None, settings))
+    runs_as_one = rank > 1 and not lowrank.refuse(in_one(problems))
+    return [] if runs_as_one else steps
+
+
+def steps_grid(steps, rank):
     """Return the grid of the last of some convolutions in a row, for every axis."""
-    grid = (1,) * (steps[0].kernel.ndim - 2)
+    grid = (1,) * rank
     for packed in steps:
         own, stride = packed._plan(packed.image_shape), packed._settings.stride
         before = map(common_grid, grid, stride)
@@ -204,6 +262,20 @@ def steps_grid(steps):
 def operator_grid(function, arguments, image_shape, dtype):
     """Return the grid of an operator: what the first outputs of tiles must be multiples of."""
     rank = len(image_shape) - 1
-    if function in (conv, depthwise_conv, separable_conv):
-        return steps_grid(packed_steps(function, arguments, image_shape, dtype))
+    if function in CONVOLUTIONS:
+        return steps_grid(packed_steps(function, arguments, image_shape, dtype), rank)
+    if function is conv_transpose:
+        return _transposed_grid(arguments, image_shape, dtype)
     return (1,) * rank
+
+
+def _transposed_grid(arguments, image_shape, dtype):
+    problem = transpose_problem_of(arguments, image_shape, dtype)
+    kernel = np.ascontiguousarray(transposed_kernel(arguments), dtype)
+    way = choose_way(problem, kernel_rank_of(problem, kernel), cpu.tier())
+    if isinstance(way, Product):
+        return (1,) * problem.rank
+    if "fft" in way.names.values():
+        raise ValueError("conv_transpose runs by Fourier transforms here, of which tiles cannot "
+                         "have the same bits; take conv with the flipped kernel, whose tiles can")
+    return way.grid()

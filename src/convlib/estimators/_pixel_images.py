@@ -5,16 +5,14 @@ for a box needs a halo of pixels around it; where the image ends, so does the cr
 continue it there as they would continue the whole image. So tiles have no seams.
 """
 
-from itertools import product
 from math import prod
 
 import numpy as np
 
 from convlib import _validation as check
 from convlib._filters._image import one_axis
+from convlib._tiling.boxes import SMALLEST
 from convlib.estimators._images import refuse_dtype, refuse_masked
-
-SMALLEST = 32    # pixels along an axis of a box that is not halved to save work
 
 
 class PixelImage:
@@ -88,25 +86,6 @@ def pixel_images(X, channel_axis):
         raise ValueError(f"the images of X must have the same number of axes and channels; "
                          f"got {sorted(kinds)}")
     return images, is_list
-
-
-def tile_size(size, halo, n_bytes, budget):
-    """Return the largest tile, halved axis by axis, of which `n_bytes(tile)` is in the budget.
-
-    It is not much smaller than its halo, else nearly all work would be on halos.
-    """
-    tile, smallest = list(size), [max(SMALLEST, *pair) // 2 for pair in halo]
-    while n_bytes(tile) > budget and any(n > least for n, least in zip(tile, smallest)):
-        axis = int(np.argmax([n / least for n, least in zip(tile, smallest)]))
-        tile[axis] = -(-tile[axis] // 2)
-    return tuple(tile)
-
-
-def tiles(size, tile):
-    """Return the boxes of all tiles, the last ones along an axis being smaller."""
-    starts = (range(0, n, step) for n, step in zip(size, tile))
-    return [tuple(slice(start, min(start + step, n)) for start, step, n in zip(place, tile, size))
-            for place in product(*starts)]
 
 
 def boxes_around(places, halo, n_bytes, budget):

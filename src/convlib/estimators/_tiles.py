@@ -9,7 +9,7 @@ from convlib import _validation as check
 from convlib import filters
 from convlib._tiling.calls import FilterCall, images_shape
 from convlib._tiling.operators import Geometry, packed_geometry, steps_grid, transposed_windows
-from convlib._tiling.windows import Window, common_grid, followed, united
+from convlib._tiling.windows import common_grid, followed, plain, united
 from convlib.estimators._transpose import TransposeStage
 
 
@@ -59,9 +59,9 @@ def layer_grid(layer):
     rank = layer.stages[0].kernel.ndim - 2
     grid = (1,) * rank
     if not isinstance(layer.stages[0], TransposeStage):
-        grid = steps_grid(layer.stages)
+        grid = steps_grid(layer.stages, rank)
         if layer.contrast:
-            grid = tuple(map(lcm, grid, steps_grid([layer.contrast.boxes])))
+            grid = tuple(map(lcm, grid, steps_grid([layer.contrast.boxes], rank)))
     return grid if layer.pool is None else tuple(map(common_grid, grid, layer.pool_stride))
 
 
@@ -91,7 +91,7 @@ class PixelsCall:
 
     def windows(self, shape=None):
         """Return the `Window` of each axis of an image beside its channels."""
-        return tuple(Window(*pair) for pair in self.features.halo)
+        return tuple(plain(*pair) for pair in self.features.halo)
 
     def grid(self, shape, dtype):
         """Return the grid of tiles, for each of these axes: tiles may begin anywhere."""

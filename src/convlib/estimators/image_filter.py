@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from convlib import _validation as check
 from convlib import filters
 from convlib._filters._image import one_axis
+from convlib._filters.memory import work_values
 from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._settings import finite_factor, memory_bytes
@@ -25,10 +26,7 @@ OWN = ("image", "axis", "size", "sigma", "low_sigma", "channel_axis", "axes", "p
        "constant_values", "dtype", "n_threads", "out", "mask", "nan_policy", "return_direction")
 SETTINGS = {"size": ("size",), "sigma": ("sigma", "low_sigma"), "axis": ("axis",)}
 SEVERAL = ("hessian", "hessian_eigenvalues", "structure_tensor")    # results for each pixel
-# Values for each value of the images that a call may need beside its result; of most filters 4.
-WORK = {"structure_tensor": 8, "hessian_eigenvalues": 14}
 SCRATCH_BYTES = 2**21    # of any filter, however small the images
-WIDE_VOLUMES = 56    # of the eigenvalues of volumes in float64
 
 
 class ImageFilter(TransformerMixin, BaseEstimator):
@@ -324,9 +322,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
 
     def _image_bytes(self, shape, dtype):
         """Return the most bytes that one image takes on the way, its copy included."""
-        n_values = WORK.get(self.filter, 4) + 3 * (self._n_parts - 1)
-        if self.filter == "hessian_eigenvalues" and len(shape) == 4 and dtype == np.float64:
-            n_values = WIDE_VOLUMES
+        n_values = work_values(self.filter, self._n_parts, len(shape) - 1, dtype)
         return prod(shape) * n_values * dtype.itemsize
 
     def _block_images(self, shape, dtype):

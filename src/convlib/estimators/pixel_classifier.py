@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
 from convlib._lazy import takes_dask
-from convlib.estimators._pixel_images import boxes_around, tiles
+from convlib._tiling.boxes import tiles
+from convlib.estimators._pixel_images import boxes_around
 from convlib.estimators._settings import memory_bytes
 from convlib.estimators._tiles import PixelsCall
 from convlib.estimators.pixel_features import PixelFeatures

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from convlib import _validation as check
 from convlib._lazy import takes_dask
 from convlib._terms import numbered
-from convlib.estimators._pixel_images import pixel_images, tile_size, tiles
+from convlib._tiling.boxes import tile_size, tiles
+from convlib.estimators._pixel_images import pixel_images
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
 from convlib.estimators._settings import finite_factor, memory_bytes
 from convlib.estimators._tiles import PixelsCall

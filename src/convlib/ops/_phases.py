@@ -8,7 +8,7 @@ the other, which are better for small groups of channels, for many taps and wher
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
-from math import gcd, prod
+from math import gcd, lcm, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -295,9 +295,12 @@ def as_conv(problem, along, kernel_rank):
 
 
 class Phases:
-    """One phase after the other, by the algorithms of `conv`."""
+    """One phase after the other, by the algorithms of `conv`: the cheapest, or those of a whole.
 
-    def __init__(self, problem, kernel_rank):
+    `names` has the algorithms of an image of which this is part, by the first outputs.
+    """
+
+    def __init__(self, problem, kernel_rank, names=None):
         self.problem = problem
         self.phases = []
         self.seconds = 0.0
@@ -310,7 +313,7 @@ class Phases:
                 continue
             taps = np.array(list(product(*(phase.taps for phase in along))), np.intp)
             phase = as_conv(problem, along, kernel_rank)
-            way = choose(phase, "auto", False)
+            way = choose(phase, (names or {}).get(first_outputs(outputs), "auto"), False)
             self.seconds += way.cost(phase, False)
             if not self.fits(way, phase):
                 self.seconds += COPY_SECONDS * out_bytes(phase)
@@ -319,6 +322,18 @@ class Phases:
                 phase, way, way.layout(phase)))
         # Outputs of the others see no pixel.
         self.is_whole = len(self.phases) == n_places
+
+    @property
+    def names(self):
+        """The names of the algorithms, by the first outputs."""
+        return {first_outputs(phase.outputs): phase.way.name for phase in self.phases}
+
+    def grid(self):
+        """Return the grid of the outputs, for every axis."""
+        grids = [(1,) * self.problem.rank]
+        grids += [phase.way.grid(phase.problem) for phase in self.phases]
+        strides = self.problem.stride[3 - self.problem.rank:]
+        return tuple(lcm(*axis) * stride for axis, stride in zip(zip(*grids), strides))
 
     def fits(self, way, phase):
         """Tell whether outputs of `way` may lie apart, or do not have to."""
@@ -347,6 +362,11 @@ class Phases:
                 aside = np.empty(part.shape, problem.dtype)
                 way.run(phase, layout, prepared, seen[first:first + n], aside, WHOLE, n_threads)
                 part[:] = aside
+
+
+def first_outputs(outputs):
+    """Return where the slices of a phase begin."""
+    return tuple(part.start for part in outputs)
 
 
 def out_bytes(problem):

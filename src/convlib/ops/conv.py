@@ -1,5 +1,6 @@
 """Convolution: check the call, choose an algorithm, allocate, run."""
 
+from copy import copy
 from functools import lru_cache
 from operator import is_
 from typing import NamedTuple
@@ -341,6 +342,14 @@ class PackedKernel:
             images, out5 = five_axes(images), five_axes(out)
             way.run(problem, layout, self._prepared(), images, out5, WHOLE, n_threads)
         return out
+
+    def _padded(self, padding):
+        """Return this kernel, prepared as it is, with other padding: for part of an image."""
+        other = copy(self)
+        other._settings = self._settings._replace(padding=padding)
+        shape, dtype, _, packed, rank = self._form
+        other._form = shape, dtype, other._settings, packed, rank
+        return other
 
     def _run(self, images, out, first, n_threads):
         """Write rows `first` and on of the result to `out`; images and `out` are trusted."""

@@ -253,7 +253,7 @@ default=None
     kernels = [np.ascontiguousarray(kernel, images.dtype) for kernel in kernels]
     forms = [along(kernel, axis, rank) for axis, kernel in enumerate(kernels)]
     for axis, kernel in enumerate(forms):
-        alone = [_only(values, axis, 1) for values in window.values()]
+        alone = [only(values, axis, 1) for values in window.values()]
         settings = (*alone, padding_mode, kernels[axis].shape[1],
                     activation if axis == rank - 1 else None)
         step, way, shape = plan_step(shape, kernel, images.dtype, settings)
@@ -276,7 +276,7 @@ default=None
         is_last = axis == rank - 1
         maps = conv(
             maps, kernel, biases[axis],
-            **{name: _only(values, axis, 1) for name, values in window.items()},
+            **{name: only(values, axis, 1) for name, values in window.items()},
             padding_mode=padding_mode, groups=kernels[axis].shape[1],
             activation=activation if is_last else None, n_threads=n_threads,
             out=out if is_last else None)
@@ -312,7 +312,7 @@ def grouped(kernel):
 def along(kernel, axis, rank):
     """Return a kernel (taps, channels, multiplier) in the form that `conv` takes for an axis."""
     taps, channels, multiplier = kernel.shape
-    return kernel.reshape(*_only((taps,) * rank, axis, 1), 1, channels * multiplier)
+    return kernel.reshape(*only((taps,) * rank, axis, 1), 1, channels * multiplier)
 
 
 def window_settings(rank, stride, padding, dilation):
@@ -322,7 +322,7 @@ def window_settings(rank, stride, padding, dilation):
             "dilation": check.axis_ints("dilation", dilation, rank, 1)}
 
 
-def _only(values, axis, fill):
+def only(values, axis, fill):
     """Return `values` with `fill` for every axis but one; words are for all of them."""
     if isinstance(values, str):
         return values
