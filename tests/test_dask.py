@@ -140,10 +140,17 @@ def test_algorithms_with_a_grid():
     beside = da.from_array(images, (1, 30, 17, 16))
     np.testing.assert_array_equal(
         convolve(beside).compute(), convolve(images, algorithm="igemm"))
-    with pytest.raises(ValueError, match=r"'winograd' computes \(4, 4\) neighbouring outputs"):
+    with pytest.raises(ValueError, match=r"multiples of \(4, 4\) outputs, .* another algorithm"):
         convolve(beside, algorithm="winograd")
-    with pytest.raises(ValueError, match="algorithm must not be 'fft'"):
-        convolve(beside, algorithm="fft")
+
+
+@pytest.mark.parametrize(("stride", "dilation", "padding"), [(1, 1, 0), (2, 1, 1), (3, 2, "same")])
+def test_transposed_convolutions_of_parts(stride, dilation, padding):
+    settings = {"stride": stride, "dilation": dilation, "padding": padding}
+    kernel = KERNEL.swapaxes(2, 3)
+    grid = cl.tiling.grid(cl.conv_transpose, kernel, **settings, shape=RASTER.shape)
+    step = max(grid) * 17
+    assert_same(lambda x: cl.conv_transpose(x, kernel, **settings), RASTER, (1, step, step, 4))
 
 
 # Filters
@@ -182,14 +189,18 @@ def test_filters_with_channels_masks_and_several_results():
         np.testing.assert_array_equal(lazy.compute(), whole)
 
 
-def test_filters_that_would_run_by_fft_run_without_a_grid():
+def test_filters_that_run_by_fft_do_so_on_its_grid_and_run_otherwise_beside_it():
     image, kernel = RNG.random((300, 300), np.float32), RNG.random((15, 15))
-    assert cl.explain_conv((300, 300, 1), kernel[..., None, None], padding=7).algorithm == "fft"
-    lazy = [filters.correlate(da.from_array(image, chunks), kernel).compute()
-            for chunks in (100, (130, 77))]
-    np.testing.assert_array_equal(*lazy)
-    np.testing.assert_allclose(lazy[0], filters.correlate(image, kernel), rtol=1e-5)
-    assert_same(lambda x: filters.correlate(x, kernel), image, 300)
+    settings = {"padding": 7, "padding_mode": "symmetric"}
+    plan = cl.explain_conv((300, 300, 1), kernel[..., None, None], **settings)
+    assert plan.algorithm == "fft"
+    on_grid = cl.tiling.grid(filters.correlate, kernel, shape=image.shape)
+    assert max(on_grid) > 1
+    assert_same(lambda x: filters.correlate(x, kernel), image, on_grid)
+    beside = [filters.correlate(da.from_array(image, chunks), kernel).compute()
+              for chunks in (101, (130, 77))]
+    np.testing.assert_array_equal(*beside)
+    np.testing.assert_allclose(beside[0], filters.correlate(image, kernel), rtol=1e-5)
 
 
 # Estimators
@@ -289,7 +300,7 @@ def test_refusals():
         (ValueError, "out must be None where images is a dask array",
          lambda: cl.conv(lazy, KERNEL, out=np.empty(1))),
         (ValueError, r"images must hold whole images .* images.rechunk\(\{1: -1, 2: -1\}\)",
-         lambda: cl.conv_transpose(cut, KERNEL.swapaxes(2, 3))),
+         lambda: cl.max_pool(cut, 2, return_indices=True)),
         (ValueError, "images must hold whole images", lambda: cl.global_pool(cut, "mean")),
         (ValueError, "X must hold whole images", lambda: features.transform(cut)),
         (ValueError, "X must hold images like those of fit",

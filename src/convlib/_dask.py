@@ -15,6 +15,7 @@ import threading
 from functools import partial
 from inspect import signature
 from itertools import accumulate, count
+from math import gcd
 from typing import NamedTuple
 
 import dask
@@ -26,7 +27,7 @@ from dask.system import CPU_COUNT
 from convlib._filters._linear import part_of
 from convlib._lazy import is_dask, sharing_threads
 from convlib._tiling.calls import call_of
-from convlib._tiling.operators import GEOMETRIES, OTHERS, operator_grid
+from convlib._tiling.operators import GEOMETRIES, OTHERS
 from convlib._tiling.tiles import Steps, tile_function
 from convlib.ops.conv import PackedKernel
 
@@ -68,15 +69,16 @@ def filtered(function, *args, **kwargs):
     like = function(np.zeros((1,) * image.ndim, image.dtype), **arguments)
     call = call_of(function, (), arguments)
     view = call.view(image.ndim, image.dtype)
-    cuts = {axis: cut_axis(window, image.chunks[axis], image.shape[axis], window.halo)
-            for axis, window in zip(view.axes, call.windows(image.shape))}
-    cuts = {axis: cut for axis, cut in cuts.items() if len(cut.outputs) > 1}
+    cuts, on_grid = cut_axes({
+        axis: (window, image.chunks[axis], image.shape[axis], window.halo, own)
+        for axis, window, own in zip(view.axes, call.windows(image.shape),
+                                     call.grid(image.shape, image.dtype))})
     apart = [axis for axis in range(image.ndim) if axis not in view.axes]
     chunks = [cuts[axis].outputs if axis in cuts else own if axis in apart else (sum(own),)
               for axis, own in enumerate(image.chunks)]
     run = partial(function, **arguments)
     if cuts:
-        run = partial(_part_filtered, run, tuple(image.shape[axis] for axis in view.axes))
+        run = partial(_part_filtered, run, tuple(image.shape[axis] for axis in view.axes), on_grid)
     arrays = [image] if mask is None else [image, mask]
     return by_parts(partial(inner_part, run), arrays, cuts, apart, chunks, like,
                     view.padding_mode == "wrap")
@@ -140,15 +142,32 @@ class Place(NamedTuple):
     n: int         # outputs
 
 
-def cut_axis(window, chunks, n_outputs, border, skips=True):
-    """Return the `Cut` of an axis at its chunks, or near them where there is a stride.
+def cut_axes(axes, skips=True):
+    """Return the `Cut` of each axis that is cut, and whether its parts begin on the grid.
 
-    Parts are no smaller than what their neighbours see of them, and than the padding. Either the
-    outputs of a part with its neighbours begin with those of its first pixel, of which it `skips`
-    some, or where the first window lies in it.
+    `axes` has for each: window, chunks, outputs, padding and grid. Parts are no smaller than what
+    their neighbours see of them, and than the padding. Either the outputs of a part with its
+    neighbours begin with those of its first pixel, of which it `skips` some, or with the first
+    whose window lies in it.
     """
+    for on_grid in (True, False):
+        cuts = {axis: _cut(*one, grid if on_grid else 1, skips)
+                for axis, (*one, grid) in axes.items()}
+        cuts = {axis: cut for axis, cut in cuts.items() if len(cut.outputs) > 1}
+        if all(start % axes[axis][-1] == 0
+               for axis, cut in cuts.items() for start in accumulate(cut.outputs[:-1])):
+            break
+    return cuts, on_grid
+
+
+def _cut(window, chunks, n_outputs, border, grid, skips):
+    """Return the `Cut` of an axis at its chunks, or near them where there is a stride."""
     size, stride, factor = sum(chunks), window.stride, window.factor    # one of them is 1
     depth = max(0, window.before), max(0, window.after + 1 - stride)
+    if skips:    # outputs on the grid
+        unit = grid // gcd(grid, factor)
+        depth = -(-depth[0] // unit) * unit, depth[1]
+        border = depth[0], border[1]
     least = 1 + max(*depth, *border)
     starts = [0]
     for edge in np.cumsum(chunks)[:-1]:
@@ -212,9 +231,9 @@ def _at(run, cuts, n_ahead, wraps, block_id, *parts):
     return run(places, *parts)
 
 
-def _part_filtered(function, size, image, **mask):
-    """Filter a part of an image of that size, by what needs no grid."""
-    with part_of(size, on_grid=False):
+def _part_filtered(function, size, on_grid, image, **mask):
+    """Filter a part of an image of that size, as the whole is filtered if it is `on_grid`."""
+    with part_of(size, on_grid):
         return function(image, **mask)
 
 
@@ -237,17 +256,19 @@ def _inner(result, places, ndim):
 def _by_windows(function, arguments, images, like):
     """Return what an operator makes of images that are cut."""
     shape = (1, *images.shape[1:])
-    windows = call_of(function, (), arguments).windows(shape)
+    call = call_of(function, (), arguments)
+    windows, grid = call.windows(shape), call.grid(shape, like.dtype)
     # Operators without padding of their own have outputs for all that they see.
     is_padded = function in GEOMETRIES
     pads = GEOMETRIES[function](arguments).pads(shape[1:-1], len(windows)) if is_padded else \
         [(max(VECTOR, *window.halo),) * 2 for window in windows]
-    cuts = {axis: cut_axis(*each, skips=not is_padded) for axis, each in enumerate(
-        zip(windows, images.chunks[1:-1], like.shape[1:-1], pads), 1)}
-    cuts = {axis: cut for axis, cut in cuts.items() if len(cut.outputs) > 1}
+    cuts, on_grid = cut_axes(dict(enumerate(
+        zip(windows, images.chunks[1:-1], like.shape[1:-1], pads, grid), 1)), skips=not is_padded)
     chunks = [images.chunks[0], *(cuts[axis].outputs if axis in cuts else (like.shape[axis],)
                                   for axis in range(1, images.ndim - 1)), (like.shape[-1],)]
-    run = _tile_function(function, arguments, shape[1:], like.dtype.name, cuts)
+    run = tile_function(function, arguments, shape[1:], like.dtype.name)
+    if not on_grid:
+        run = _without_grid(run, function, arguments, grid)
     mode = arguments.get("padding_mode")
     if isinstance(arguments.get("kernel"), PackedKernel):
         mode = arguments["kernel"]._settings.padding_mode
@@ -266,26 +287,14 @@ def _operator_part(run, pads, outputs, places, images):
     return _inner(run(images, own, counts), places, images.ndim)
 
 
-def _tile_function(function, arguments, image_shape, dtype, cuts):
-    """Return the function of one part: it runs as whole images do.
-
-    Where parts do not begin on the grid of that, it takes the cheapest algorithm without one. So it
-    does in place of 'fft', whose tiles follow from the size of the parts.
-    """
-    run = tile_function(function, arguments, image_shape, dtype)
-    grid = operator_grid(function, arguments, image_shape, dtype)
-    fits = all(start % grid[axis - 1] == 0
-               for axis, cut in cuts.items() for start in accumulate(cut.outputs[:-1]))
-    names = [step.algorithm for step in getattr(run, "steps", ())]
-    if fits and "fft" not in names:
-        return run
-    if not names or arguments.get("algorithm", "auto") != "auto":
+def _without_grid(run, function, arguments, grid):
+    """Return the function of a part that does not begin on the grid: by what needs none."""
+    name = arguments.get("algorithm", "auto")
+    if name != "auto" or not isinstance(run, Steps):
         raise ValueError(
-            f"images must be in chunks that begin at multiples of {grid} outputs, since so many "
-            f"are computed together by {function.__name__} here; rechunk them, or "
-            "take algorithm='auto'" if "fft" not in names else
-            "algorithm must not be 'fft' where images are cut into chunks: what it computes "
-            "together follows from their size")
+            f"images must be in chunks that begin at multiples of {grid} outputs, since "
+            f"{function.__name__} computes so many together; rechunk them"
+            f"{'' if name == 'auto' else ', or take another algorithm'}")
     return Steps([step._without_grid() for step in run.steps], run.n_threads)
 
 

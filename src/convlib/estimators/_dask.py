@@ -12,7 +12,7 @@ from convlib import _validation as check
 from convlib._dask import (
     by_parts,
     by_samples,
-    cut_axis,
+    cut_axes,
     inner_part,
     refuse_unknown,
     whole_images,
@@ -53,9 +53,8 @@ def pixels(method, estimator, X):
     if method.__name__ == "transform":    # rows in the order of pixels: whole lines
         X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     windows = estimator._tiled_call().windows()
-    cuts = {k: cut_axis(window, own, sum(own), window.halo)
-            for k, (window, own) in enumerate(zip(windows, X.chunks))}
-    cuts = {k: cut for k, cut in cuts.items() if len(cut.outputs) > 1}
+    cuts, _ = cut_axes({k: (window, own, sum(own), window.halo, 1)
+                        for k, (window, own) in enumerate(zip(windows, X.chunks))})
     run = partial(_of_pixels, copy(estimator), method.__name__, axis)
     one = run(np.zeros((1,) * (X.ndim - 1) + X.shape[-1:], X.dtype))
     chunks = [*(cuts[k].outputs if k in cuts else (size,) for k, size in enumerate(X.shape[:-1])),
