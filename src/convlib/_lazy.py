@@ -1,6 +1,6 @@
 """Where dask arrays come in: the mark of public functions and methods that take them.
 
-Whoever passes NumPy arrays pays for one look at a type. The work is done by `_dask`, and for
+Whoever passes NumPy arrays pays for a look at the type. The work is done by `_dask`, and for
 estimators by `estimators._dask`: they know what is marked and therefore stand above it, so they
 are loaded by name when the first dask array comes, and dask with them.
 """
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from importlib import import_module
+
+import numpy as np
 
 _tasks = ContextVar("tasks", default=1)
 
@@ -35,7 +37,7 @@ def takes_dask(kind):
         @wraps(function)
         def call(*args, **kwargs):
             given = args[place] if len(args) > place else kwargs.get(name)
-            if is_dask(given):
+            if type(given) is not np.ndarray and is_dask(given):
                 return getattr(import_module(module), kind)(call, *args, **kwargs)
             return function(*args, **kwargs)
 
