@@ -308,6 +308,8 @@ def test_refusals():
         (NotFittedError, "not fitted", lambda: cl.ConvFeatures().transform(lazy)),
         (ValueError, "of known size along all axes but the first",
          lambda: cl.conv(lazy[:, lazy[0, :, 0, 0] > 0.5], KERNEL)),
+        (ValueError, "image must be of known size; got shape",
+         lambda: filters.mean(lazy[lazy[:, 0, 0, 0] > 0.5, 0, :, 0])),
         (TypeError, "size", lambda: filters.median(lazy[0, ..., 0], "3")),
     ]
     for error, words, call in cases:
@@ -349,8 +351,9 @@ def test_tasks_share_the_threads():
         return np.full(block.shape, thread_count(None, 1.0))
 
     def used(**scheduler):
-        call = partial(cl._dask.by_samples, threads, [da.zeros(4, chunks=1)], np.zeros(4, int))
-        return set(call().compute(**scheduler).tolist())
+        found = cl._dask.by_samples(
+            threads, [da.zeros(4, chunks=1)], np.zeros(4, int), "threads")
+        return set(found.compute(**scheduler).tolist())
 
     cl.conv(da.zeros((1, 3, 3, 1)), np.ones((3, 3, 1, 1)))    # loads convlib._dask
     alone = thread_count(None, 1.0)

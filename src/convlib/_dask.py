@@ -53,13 +53,15 @@ def images(function, *args, **kwargs):
     if function in CUT and not isinstance(like, tuple) and max(first.numblocks[1:-1]) > 1:
         return _by_windows(function, arguments, first, like)
     whole_images(names[0], first)
-    return by_samples(call, (first, *others), like)
+    return by_samples(call, (first, *others), like, function.__name__)
 
 
 def filtered(function, *args, **kwargs):
     """Return a filtered image."""
     arguments = _arguments(function, args, kwargs)
-    image = arguments.pop(next(iter(arguments)))
+    name = next(iter(arguments))
+    image = arguments.pop(name)
+    refuse_unknown(name, image)
     del arguments["out"]
     mask = arguments.get("mask")
     if mask is not None:
@@ -81,7 +83,7 @@ def filtered(function, *args, **kwargs):
         run = partial(_part_filtered, run, tuple(image.shape[axis] for axis in view.axes), on_grid)
     arrays = [image] if mask is None else [image, mask]
     return by_parts(partial(inner_part, run), arrays, cuts, apart, chunks, like,
-                    view.padding_mode == "wrap")
+                    view.padding_mode == "wrap", function.__name__)
 
 
 # Samples
@@ -92,16 +94,16 @@ def _of_images(function, names, settings, *batches):
     return function(**dict(zip(names, batches)), **settings)
 
 
-def by_samples(call, arrays, like):
+def by_samples(call, arrays, like, name):
     """Return the results of `call` for each chunk of samples.
 
-    `like` is a result, or a tuple of them, for any number of samples.
+    `like` is a result, or a tuple of them, for any number of samples; dashboards show the `name`.
     """
     arrays = [array.rechunk(dict.fromkeys(range(1, array.ndim), -1)) for array in arrays]
     if isinstance(like, tuple):
-        both = _mapped(call, arrays, np.empty((0,) * arrays[0].ndim, object))
-        return tuple(_mapped(partial(_nth, k), [both], one) for k, one in enumerate(like))
-    return _mapped(call, arrays, like)
+        both = _mapped(call, arrays, np.empty((0,) * arrays[0].ndim, object), name)
+        return tuple(_mapped(partial(_nth, k), [both], one, name) for k, one in enumerate(like))
+    return _mapped(call, arrays, like, name)
 
 
 def _nth(number, results):
@@ -109,7 +111,7 @@ def _nth(number, results):
     return results[number]
 
 
-def _mapped(call, arrays, like):
+def _mapped(call, arrays, like, name):
     """Return the array of the results of `call`, chunk by chunk along the first axis."""
     numbers = count(1)
     index = [(0, *(next(numbers) for _ in array.shape[1:])) for array in arrays]
@@ -117,7 +119,7 @@ def _mapped(call, arrays, like):
     return da.blockwise(
         _task, (0, *axes), *(part for pair in zip(arrays, index) for part in pair),
         new_axes=axes, concatenate=False, align_arrays=False, call=_shared(call),
-        name=_name(call, arrays), **_kind(like, like.ndim))
+        name=_key(name, call, arrays), **_kind(like, like.ndim))
 
 
 # Parts of images
@@ -181,7 +183,7 @@ def _cut(window, chunks, n_outputs, border, grid, skips):
                depth[0] * factor if skips else 0)
 
 
-def by_parts(run, arrays, cuts, apart, chunks, like, wraps):
+def by_parts(run, arrays, cuts, apart, chunks, like, wraps, name):
     """Return the results of `run(places, *parts)` for images that are cut along some axes.
 
     `cuts` has the `Cut`, and `places` the `Place`, of these axes; along those `apart`, entries do
@@ -195,12 +197,12 @@ def by_parts(run, arrays, cuts, apart, chunks, like, wraps):
     call = partial(_at, run, cuts, len(ahead), wraps)
     result = da.map_blocks(
         _task_at, *arrays, call=_shared(call), chunks=chunks, new_axis=list(range(len(ahead))),
-        name=_name(call, arrays), **_kind(np.empty(0, object) if len(some) > 1 else like,
+        name=_key(name, call, arrays), **_kind(np.empty(0, object) if len(some) > 1 else like,
                                           len(chunks)))
     if like is some[0]:
         return result
-    return tuple(da.map_blocks(partial(_nth, k), result, **_kind(one, len(chunks)))
-                 for k, one in enumerate(some))
+    return tuple(da.map_blocks(partial(_nth, k), result, name=_key(name, k, [result]),
+                               **_kind(one, len(chunks))) for k, one in enumerate(some))
 
 
 def _overlapping(array, cuts, apart, wraps):
@@ -273,7 +275,7 @@ def _by_windows(function, arguments, images, like):
     if isinstance(arguments.get("kernel"), PackedKernel):
         mode = arguments["kernel"]._settings.padding_mode
     run = partial(_operator_part, run, pads if is_padded else None, like.shape[1:-1])
-    return by_parts(run, [images], cuts, [0], chunks, like, mode == "wrap")
+    return by_parts(run, [images], cuts, [0], chunks, like, mode == "wrap", function.__name__)
 
 
 def _operator_part(run, pads, outputs, places, images):
@@ -329,13 +331,9 @@ def _shared(call):
     return dask.delayed(call, pure=True, traverse=False)
 
 
-def _name(call, arrays):
-    """Return the name of an array, which begins with what a dashboard shows of its tasks."""
-    function = call
-    while isinstance(function, partial):
-        function = function.args[0] if function.args else function.func
-    kind = getattr(function, "__name__", type(function).__name__)
-    return f"{kind}-{dask.base.tokenize(call, *arrays)}"
+def _key(name, call, arrays):
+    """Return the key of an array: its name, and what stands for all that it is made of."""
+    return f"{name}-{dask.base.tokenize(call, *arrays)}"
 
 
 def _tasks_at_once():
@@ -357,7 +355,7 @@ def _arguments(function, args, kwargs):
     name = next(iter(arguments))
     if arguments.get("out") is not None:
         raise ValueError(f"out must be None where {name} is a dask array: its result is lazy")
-    refuse_unknown(name, arguments[name])
+    refuse_unknown(name, arguments[name], first=1)
     return arguments
 
 
@@ -367,11 +365,12 @@ def _beside(first, other):
     return other.rechunk(chunks) if is_dask(other) else da.from_array(np.asarray(other), chunks)
 
 
-def refuse_unknown(name, array):
-    """Refuse arrays whose size is not known beyond the samples."""
-    if not all(size == size for size in array.shape[1:]):
-        raise ValueError(f"{name} must be of known size along all axes but the first; got shape "
-                         f"{array.shape}. compute_chunk_sizes() finds it out")
+def refuse_unknown(name, array, first=0):
+    """Refuse arrays whose size is not known along the axes from the `first` on."""
+    if not all(size == size for size in array.shape[first:]):
+        besides = " along all axes but the first" if first else ""
+        raise ValueError(f"{name} must be of known size{besides}; got shape {array.shape}. "
+                         "compute_chunk_sizes() finds it out")
 
 
 def whole_images(name, array):

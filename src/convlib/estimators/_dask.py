@@ -47,6 +47,7 @@ def nodes(method, estimator, X, **kwargs):
 def pixels(method, estimator, X):
     """Return what a method makes of each pixel of an image, cut into parts that see its halo."""
     _checked(method, estimator, X)
+    refuse_unknown("X", X)
     features = getattr(estimator, "features_", estimator)
     axis = features.channel_axis
     X = X[..., np.newaxis] if axis is None else da.moveaxis(X, axis, -1)
@@ -60,7 +61,7 @@ def pixels(method, estimator, X):
     chunks = [*(cuts[k].outputs if k in cuts else (size,) for k, size in enumerate(X.shape[:-1])),
               one.shape[-1:]]
     maps = by_parts(partial(inner_part, run), [X], cuts, [], chunks, one,
-                    features.padding_mode == "wrap")
+                    features.padding_mode == "wrap", type(estimator).__name__)
     if method.__name__ == "transform":
         return maps.reshape(-1, maps.shape[-1])
     return maps[..., 0] if method.__name__ == "predict" else maps
@@ -69,7 +70,7 @@ def pixels(method, estimator, X):
 def _checked(method, estimator, X):
     """Refuse estimators that are not fitted, or put features into data frames, and odd arrays."""
     check_is_fitted(estimator)
-    refuse_unknown("X", X)
+    refuse_unknown("X", X, first=1)
     wanted = getattr(estimator, "_sklearn_output_config", {}).get("transform")
     wanted = get_config()["transform_output"] if wanted is None else wanted
     if method.__name__ == "transform" and wanted != "default":
@@ -92,7 +93,7 @@ def _rows(method, estimator, kwargs, X, row):
     """Return what a method makes of each chunk of samples; `row` is a result for some."""
     # A copy: what is fitted later is none of this work.
     call = partial(_of_samples, copy(estimator), method.__name__, kwargs, row[:0])
-    return by_samples(call, (X,), row)
+    return by_samples(call, (X,), row, type(estimator).__name__)
 
 
 def _of_samples(estimator, name, kwargs, nothing, X):
