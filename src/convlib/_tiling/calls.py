@@ -27,7 +27,10 @@ from convlib.ops.conv import PackedKernel
 from convlib.ops.transpose import conv_transpose
 
 UNLIKE = "an operator or a filter of convlib whose outputs see a window of the image, or an " \
-    "estimator with a halo"
+    "estimator with a halo or a method of it"
+
+
+METHODS = ("transform", "predict", "predict_proba")
 
 
 class OperatorCall:
@@ -210,8 +213,17 @@ def call_of(function, operands, settings):
     name = getattr(function, "__name__", None)
     if name in filters.__all__ and getattr(filters, name) is function:
         return FilterCall(function, operands, settings)
-    if not hasattr(function, "halo"):
+    owner, method = function, {}
+    if inspect.ismethod(function) and function.__name__ in METHODS:
+        owner, method = function.__self__, {"method": function.__name__}
+    make = getattr(owner, "_tiled_call", None)
+    if make is None or inspect.isclass(owner):
         raise TypeError(check.refusal("function", UNLIKE, function))
     if operands or settings:
         raise TypeError("an estimator takes no further arguments; its settings are its own")
-    return function._tiled_call()
+    try:
+        return make(**method)
+    except AttributeError as error:
+        if isinstance(error, ValueError):    # it is not fitted
+            raise
+        raise TypeError(f"{check.refusal('function', UNLIKE, function)}: {error}") from None

@@ -3,95 +3,104 @@
 import mmap
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from itertools import repeat
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 
-from convlib._tiling.boxes import read, tile_size, tiles
+from convlib._tiling.boxes import tile_size, tiles
 from convlib._tiling.journal import Journal
 from convlib._tiling.progress import Progress
 
 
 def run(plan, source, sink, tile, resume, verbose):
-    """Write the result of a plan to the sink."""
-    journal, done = None, {}
+    """Write the result of a plan to the sink, but for the tiles that a journal calls finished."""
+    journal, finished = None, {}
     if resume is not None:
         journal = Journal(resume, job_of(plan, source), tile)
-        tile, done = journal.tile, journal.checksums
+        tile, finished = journal.tile, journal.checksums
     boxes = tiles(plan.outputs, tile)
     try:
         if journal is not None:
             journal.check(sink, lambda number: plan.place(boxes[number]))
-        todo = [(number, box) for number, box in enumerate(boxes) if number not in done]
-        progress = Progress(plan.name, len(boxes), len(boxes) - len(todo),
-                            sum(map(n_outputs, todo)), verbose)
-        for (number, box), (crop, regions) in zip(todo, crops(plan, source, todo)):
+        todo = [(number, box) for number, box in enumerate(boxes) if number not in finished]
+        progress = Progress("map_tiles", len(boxes), len(boxes) - len(todo),
+                            sum(n_outputs(box) for _, box in todo), verbose)
+        for number, box, crop in with_crops(plan, source, todo):
             place = plan.place(box)
-            sink[place] = plan.compute(crop, box, regions)
+            sink[place] = plan.result(crop, box)
             if journal is not None:
                 journal.add(number, sink, place)
             forget_pages(source)
             forget_pages(sink)
-            progress.add(n_outputs((number, box)))
+            progress.add(n_outputs(box))
     finally:
         if journal is not None:
             journal.close()
 
 
-def n_outputs(numbered_box):
+def n_outputs(box):
     """Return the outputs of a box along the axes that are cut."""
-    return prod(own.stop - own.start for own in numbered_box[1])
+    return prod(own.stop - own.start for own in box)
 
 
-def crops(plan, source, todo):
-    """Yield the crop of each box and its regions, while the next one is read already."""
+def with_crops(plan, source, todo):
+    """Yield numbered boxes with their crops, while the crop of the next one is read already."""
     is_copied = isinstance(source, np.memmap)    # else it is read where it is computed with
-
-    def crop_of(box):
-        regions = plan.regions(box)
-        return read(source, plan.axes, regions, is_copied), regions
-
     with ThreadPoolExecutor(1, "convlib-read") as reader:
         ahead = None
-        for _, box in todo:
-            now, ahead = ahead, reader.submit(crop_of, box)
+        for numbered in [*todo, None]:
+            now = ahead
+            ahead = numbered and (*numbered, reader.submit(
+                plan.crop, source, numbered[1], is_copied))
             if now is not None:
-                yield now.result()
-        if ahead is not None:
-            yield ahead.result()
+                yield *now[:2], now[2].result()
 
 
-def tile_of(plan, source, sink, budget, wanted):
-    """Return the outputs of a tile along each axis: of whole grids, and of whole chunks."""
-    grid = tuple(axis.grid for axis in plan.axes)
-    if wanted is not None:
-        return tuple(min(-(-n // own) * own, axis.outputs)
-                     for n, own, axis in zip(wanted, grid, plan.axes))
-    chunks = getattr(sink, "shards", None) or getattr(sink, "chunks", None) or repeat(1)
-    chunks = dict(enumerate(chunks)) if chunks is not None else {}
-    return tile_size(plan.outputs, [axis.window.halo for axis in plan.axes], None, budget, grid)
+def tile_of(plan, source, sink, budget):
+    """Return the outputs of a tile along each axis: within a budget of bytes, of whole grids.
+
+    Where the sink has chunks, tiles are of whole ones as far as memory allows: then no two tiles
+    write to one chunk, of which a kill in between could take both.
+    """
+    def n_bytes(tile):
+        return plan.tile_bytes(tile, source.shape, np.dtype(source.dtype).itemsize)
+
+    chunks = getattr(sink, "shards", None) or getattr(sink, "chunks", None)
+    chunks = chunks or (1,) * len(plan.shape)
+    whole = tuple(min(lcm(own, chunks[axis.result]), axis.outputs)
+                  for own, axis in zip(plan.grid, plan.axes))
+    stacks = [number for number, axis in enumerate(plan.axes) if axis.is_stack]
+    tile = tile_size(plan.outputs, plan.halo, n_bytes, budget, whole, stacks)
+    if n_bytes(tile) > budget:
+        tile = tile_size(plan.outputs, plan.halo, n_bytes, budget, plan.grid, stacks)
+    return tile
 
 
 def job_of(plan, source):
     """Return what tells a job from others, for a journal.
 
-    What the function computes is told by a checksum of a few outputs of random pixels.
+    What is computed is told by a checksum of some outputs of random pixels.
     """
-    box = tuple(slice(0, min(axis.grid, axis.outputs)) for axis in plan.axes)
-    regions = plan.regions(box)
-    shape = list(source.shape)
-    for axis, region in zip(plan.axes, regions):
-        shape[axis.source] = sum(part.stop - part.start for part in region.parts)
-    pixels = np.random.default_rng(0).random(shape)
-    if np.dtype(source.dtype).kind in "iub":
-        pixels = pixels * 100
-    values = plan.compute(pixels.astype(source.dtype), box, regions)
+    pixels = RandomPixels(source)
+    box = tuple(slice(0, min(own, n)) for own, n in zip(plan.grid, plan.outputs))
+    values = plan.result(plan.crop(pixels, box, False), box)
     return {
         "function": plan.name, "source": [list(source.shape), np.dtype(source.dtype).name],
         "result": [list(plan.shape), plan.dtype.name],
         "values": sha256(np.ascontiguousarray(values)).hexdigest()[:16],
     }
+
+
+class RandomPixels:
+    """An array of one shape and dtype whose slices hold random pixels, the same each time."""
+
+    def __init__(self, like):
+        self.shape, self.dtype = like.shape, np.dtype(like.dtype)
+
+    def __getitem__(self, index):
+        size = [len(range(*own.indices(n))) for own, n in zip(index, self.shape)]
+        pixels = np.random.default_rng(0).random(size)
+        return (pixels * 100 if self.dtype.kind in "iub" else pixels).astype(self.dtype)
 
 
 def forget_pages(array):

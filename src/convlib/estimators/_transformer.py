@@ -160,7 +160,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _tiled_call(self):
+    def _tiled_call(self, method="transform"):
         """Return the call that is made of tiles of large images."""
         check_is_fitted(self)
         if self.pool is not None and self.pool_size == "global":

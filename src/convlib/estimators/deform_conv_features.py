@@ -152,7 +152,7 @@ default='relu'
         self.random_state = random_state
         self.verbose = verbose
 
-    def _tiled_call(self):
+    def _tiled_call(self, method="transform"):
         raise AttributeError("deformable convolutions have no halo: they see as far as their "
                              "offsets")
 

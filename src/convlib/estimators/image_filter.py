@@ -250,7 +250,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _tiled_call(self):
+    def _tiled_call(self, method="transform"):
         """Return the call that is made of tiles of large images."""
         return ImageFilterCall(self)
 

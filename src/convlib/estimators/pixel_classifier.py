@@ -184,10 +184,11 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.features_.halo
 
-    def _tiled_call(self):
+    def _tiled_call(self, method="predict"):
         """Return the call that is made of tiles of large images."""
         check_is_fitted(self)
-        return PixelsCall(self, self.features_)
+        predict = getattr(self.estimator_, method)
+        return PixelsCall(self.features_, predict, len(self.classes_))
 
     def _budget(self):
         """Return the bytes that one tile may take."""

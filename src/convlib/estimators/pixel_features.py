@@ -270,10 +270,10 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _tiled_call(self):
+    def _tiled_call(self, method="transform"):
         """Return the call that is made of tiles of large images."""
         check_is_fitted(self)
-        return PixelsCall(self, self)
+        return PixelsCall(self)
 
     def _checked_maps(self):
         """Return the names of the features."""
