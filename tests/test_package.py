@@ -17,7 +17,7 @@ from convlib import _native
 from convlib._native import cpu
 
 # Slow to import, and not needed before someone asks for it.
-HEAVY = {"sklearn", "scipy.signal", "joblib", "matplotlib", "pandas", "torch"}
+HEAVY = {"sklearn", "scipy.signal", "joblib", "matplotlib", "pandas", "torch", "dask"}
 ESTIMATORS = ["ConvFeatures"]
 COMPILED = [
     module.name for module in pkgutil.iter_modules(_native.__path__)

@@ -93,6 +93,13 @@ def choose(problem: ConvProblem, name: str, packed: bool):
     return algorithm
 
 
+def anywhere(problem):
+    """Return the cheapest algorithm for parts of images, whose bits do not depend on the cuts."""
+    able = (algorithm for algorithm in ALGORITHMS if not algorithm.refuse(problem)
+            and algorithm.grid(problem) == (1,) * problem.rank)
+    return min(able, key=lambda algorithm: algorithm.cost(problem, True))
+
+
 def explain(problem, name, packed):
     """Return the `ConvPlan` of a problem."""
     refusals = {algorithm.name: algorithm.refuse(problem) for algorithm in ALGORITHMS}

@@ -4,6 +4,7 @@ import os
 import time
 from functools import lru_cache
 
+from convlib._lazy import tasks_at_once
 from convlib._native import cpu
 
 # Below this, waking a second thread costs more than it saves.
@@ -25,7 +26,8 @@ if hasattr(os, "register_at_fork"):
 def thread_count(n_threads, seconds, n_tasks=None):
     """Return the number of threads for work of about `seconds` on one, at most one for a task.
 
-    `n_threads` is the user's wish, None for as many as OpenMP, joblib and the container allow.
+    `n_threads` is the user's wish, None for as many as OpenMP, joblib and the container allow; of
+    these, tasks of dask that run at the same time have equal shares.
     Where the tasks depend on the threads, `n_tasks` is left out and the caller sees to them.
     """
     if n_threads is None and seconds < SERIAL_SECONDS:
@@ -33,7 +35,7 @@ def thread_count(n_threads, seconds, n_tasks=None):
     if _forked or not cpu.openmp():
         return 1
     if n_threads is None:
-        n_threads = max(1, min(cpu.max_threads(), usable_cpus()))
+        n_threads = max(1, min(cpu.max_threads(), usable_cpus()) // tasks_at_once())
     return n_threads if n_tasks is None else max(1, min(n_threads, n_tasks))
 
 

@@ -37,19 +37,22 @@ PRODUCT_SECONDS = 4e-11   # ... and for each of its products
 NO_BYTES = np.empty((0, 0, 0), np.uint8)
 
 WHOLE_SIZE = ContextVar("whole_size", default=None)
+ON_GRID = ContextVar("on_grid", default=True)
 
 
 @contextmanager
-def part_of(size):
+def part_of(size, on_grid=True):
     """Let filters run on parts of an image, of `size` along the filtered axes, as on the whole.
 
-    How a convolution runs follows from the size of the image.
+    How a convolution runs follows from the size of the image. Where parts do not begin `on_grid`,
+    no algorithm that has one is taken.
     """
-    token = WHOLE_SIZE.set(tuple(size))
+    tokens = WHOLE_SIZE.set(tuple(size)), ON_GRID.set(on_grid)
     try:
         yield
     finally:
-        WHOLE_SIZE.reset(token)
+        WHOLE_SIZE.reset(tokens[0])
+        ON_GRID.reset(tokens[1])
 
 
 def weighted_sum(view, kernel, out, *, centre=None):
@@ -262,6 +265,8 @@ def _convolved(values, kernel, pads, mode, size, n_threads):
     if kernel.ndim <= 3:
         if size is not None:
             packed = packed_kernel(kernel, size, pads, mode, values.dtype)
+            if not ON_GRID.get():
+                packed = packed._without_grid()
             return conv(values, packed, n_threads=n_threads)
         return conv(values, kernel[..., np.newaxis, np.newaxis], padding=pads, padding_mode=mode,
                     n_threads=n_threads)

@@ -8,6 +8,7 @@ from convlib._filters._axes import image_axis, two_axes
 from convlib._filters._image import axis_numbers, filter_image
 from convlib._filters._linear import stencil, sum_of_terms
 from convlib._filters.smoothing import gaussian_taps
+from convlib._lazy import takes_dask
 
 __all__ = [
     "farid", "gradient_direction", "gradient_magnitude", "kirsch", "prewitt", "roberts",
@@ -23,6 +24,7 @@ PRESETS = {
 }
 
 
+@takes_dask("filtered")
 def sobel(
     image, axis=None, *, normalize=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -92,6 +94,7 @@ def sobel(
     })
 
 
+@takes_dask("filtered")
 def prewitt(
     image, axis=None, *, normalize=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -160,6 +163,7 @@ def prewitt(
     })
 
 
+@takes_dask("filtered")
 def scharr(
     image, axis=None, *, normalize=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -228,6 +232,7 @@ def scharr(
     })
 
 
+@takes_dask("filtered")
 def farid(
     image, axis=None, *, normalize=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -297,6 +302,7 @@ def farid(
     })
 
 
+@takes_dask("filtered")
 def roberts(
     image, diagonal=None, *, normalize=None, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -376,6 +382,7 @@ def roberts(
     return view.close(result)
 
 
+@takes_dask("filtered")
 def kirsch(
     image, direction=None, *, return_direction=False, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -446,6 +453,7 @@ def kirsch(
     })
 
 
+@takes_dask("filtered")
 def robinson(
     image, direction=None, *, return_direction=False, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -516,6 +524,7 @@ def robinson(
     })
 
 
+@takes_dask("filtered")
 def gradient_direction(
     image, operator="sobel", *, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -584,6 +593,7 @@ def gradient_direction(
     return view.close(result)
 
 
+@takes_dask("filtered")
 def gradient_magnitude(
     image, sigma=1.0, *, truncate=4.0, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,

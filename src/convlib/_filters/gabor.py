@@ -7,12 +7,14 @@ from convlib import _validation as check
 from convlib._filters._axes import two_axes
 from convlib._filters._image import filter_image
 from convlib._filters._linear import weighted_sum
+from convlib._lazy import takes_dask
 
 __all__ = ["gabor"]
 
 MOST_TAPS = 2**24    # of a kernel
 
 
+@takes_dask("filtered")
 def gabor(
     image, frequency, theta=0.0, *, sigma_x=None, sigma_y=None, bandwidth=1.0, n_stds=3.0,
     offset=0.0, part="magnitude", normalize=None, channel_axis=None, axes=None,

@@ -5,10 +5,12 @@ import numpy as np
 from convlib import _validation as check
 from convlib._filters._image import filter_image
 from convlib._filters._linear import weighted_sum
+from convlib._lazy import takes_dask
 
 __all__ = ["convolve", "correlate"]
 
 
+@takes_dask("filtered")
 def correlate(
     image, kernel, *, channel_axis=None, axes=None, padding_mode="symmetric", constant_values=0,
     dtype=None, n_threads=None, out=None,
@@ -75,6 +77,7 @@ def correlate(
     })
 
 
+@takes_dask("filtered")
 def convolve(
     image, kernel, *, channel_axis=None, axes=None, padding_mode="symmetric", constant_values=0,
     dtype=None, n_threads=None, out=None,

@@ -11,6 +11,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib._filters import _networks
 from convlib._filters._image import filter_image
+from convlib._lazy import takes_dask
 from convlib._native import cpu, rank_filter, rank_order
 from convlib._terms import CALL_SECONDS, MODE_CODES, STREAM_BYTES, even, scratch_bytes
 from convlib._threads import thread_count
@@ -45,6 +46,7 @@ SUM_SECONDS = 4e-9         # a column that is summed at the beginning of a row
 DIGITS_SECONDS = 18e-9     # an output that is found in a histogram
 
 
+@takes_dask("filtered")
 def median(
     image, size=3, *, footprint=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -123,6 +125,7 @@ def median(
     return _filtered(view, footprint, footprint.n_taps // 2)
 
 
+@takes_dask("filtered")
 def maximum(
     image, size=3, *, footprint=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -166,6 +169,7 @@ def maximum(
     return _extreme(view, _footprint(view.rank, size, footprint), False)
 
 
+@takes_dask("filtered")
 def minimum(
     image, size=3, *, footprint=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -203,6 +207,7 @@ def minimum(
     return _extreme(view, _footprint(view.rank, size, footprint), True)
 
 
+@takes_dask("filtered")
 def percentile(
     image, q, size=3, *, footprint=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,

@@ -10,6 +10,7 @@ from convlib._filters._axes import along_axis
 from convlib._filters._image import axis_numbers, filter_image
 from convlib._filters._linear import stencil, sum_of_terms
 from convlib._filters.smoothing import gaussian_taps
+from convlib._lazy import takes_dask
 
 __all__ = [
     "difference_of_gaussians", "hessian", "hessian_eigenvalues", "laplace",
@@ -19,6 +20,7 @@ __all__ = [
 EIGENVALUE_BLOCK = 2**12    # of matrices, whose eigenvalues are taken at once
 
 
+@takes_dask("filtered")
 def laplace(
     image, *, normalize=None, channel_axis=None, axes=None, padding_mode="symmetric",
     constant_values=0, dtype=None, n_threads=None, out=None,
@@ -85,6 +87,7 @@ def laplace(
     return view.close(result)
 
 
+@takes_dask("filtered")
 def laplace_of_gaussian(
     image, sigma=1.0, *, truncate=4.0, normalize=None, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -169,6 +172,7 @@ def laplace_of_gaussian_terms(sigma, truncate, normalize=None):
             for axis in axes]
 
 
+@takes_dask("filtered")
 def difference_of_gaussians(
     image, low_sigma=1.0, high_sigma=None, *, truncate=4.0, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -254,6 +258,7 @@ def band_terms(low_sigma, high_sigma, rank, truncate):
     return [tuple(narrow), (-wide[0], *wide[1:])]
 
 
+@takes_dask("filtered")
 def hessian(
     image, sigma=1.0, *, truncate=4.0, normalize=None, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -320,6 +325,7 @@ def hessian(
     return view.close(result, len(result))
 
 
+@takes_dask("filtered")
 def hessian_eigenvalues(
     image, sigma=1.0, *, truncate=4.0, normalize=None, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -387,6 +393,7 @@ def hessian_eigenvalues(
     return view.close(result, len(result))
 
 
+@takes_dask("filtered")
 def structure_tensor(
     image, sigma=1.0, *, operator="sobel", truncate=4.0, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,

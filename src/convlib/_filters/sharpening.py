@@ -7,10 +7,12 @@ from convlib import _validation as check
 from convlib._filters._image import axis_numbers, filter_image
 from convlib._filters._linear import stencil, sum_of_terms
 from convlib._filters.smoothing import gaussian_taps
+from convlib._lazy import takes_dask
 
 __all__ = ["sharpen", "unsharp_mask"]
 
 
+@takes_dask("filtered")
 def sharpen(
     image, *, channel_axis=None, axes=None, padding_mode="symmetric", constant_values=0,
     dtype=None, n_threads=None, out=None,
@@ -76,6 +78,7 @@ def sharpen(
     return view.close(result)
 
 
+@takes_dask("filtered")
 def unsharp_mask(
     image, sigma=1.0, amount=1.0, *, truncate=4.0, channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,

@@ -7,10 +7,12 @@ from convlib import _validation as check
 from convlib._filters._bytes import byte_weights, integer_mean
 from convlib._filters._image import axis_numbers, filter_image, pixel_weights
 from convlib._filters._linear import sum_of_terms
+from convlib._lazy import takes_dask
 
 __all__ = ["gaussian", "mean"]
 
 
+@takes_dask("filtered")
 def mean(
     image, size=3, *, mask=None, nan_policy="propagate", channel_axis=None, axes=None,
     padding_mode="symmetric", constant_values=0, dtype=None, n_threads=None, out=None,
@@ -85,6 +87,7 @@ def mean(
     return _smoothed(view, [_taps.box(n) for n in size], weights)
 
 
+@takes_dask("filtered")
 def gaussian(
     image, sigma=1.0, *, size=None, truncate=4.0, order=0, normalize=None, mask=None,
     nan_policy="propagate", channel_axis=None, axes=None, padding_mode="symmetric",

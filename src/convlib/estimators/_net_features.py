@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
+from convlib._lazy import takes_dask
 from convlib._terms import numbered
 from convlib.estimators._transformer import place_names
 
@@ -29,6 +30,7 @@ class NetFeatures(TransformerMixin, BaseEstimator):
         """Return the transformer as it is."""
         return self
 
+    @takes_dask("samples")
     def transform(self, X):
         """Return an array of shape (n_images, n_features)."""
         outputs = self.network._outputs(X, self.layer + 1)

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._terms import CALL_SECONDS
 from convlib._threads import thread_count
 from convlib.estimators import _images
@@ -68,6 +69,7 @@ array-like of shape (length,) or (length, channels)
         with all_or_nothing(self):
             return self._fit(X, y)
 
+    @takes_dask("samples")
     def transform(self, X):
         """Return the features of series.
 

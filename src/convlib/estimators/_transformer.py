@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._layer import BLOCK_BYTES
 from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown, with_callbacks
@@ -45,6 +46,7 @@ class LayerTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         with all_or_nothing(self):
             return self._fit(X, y)
 
+    @takes_dask("samples")
     def transform(self, X):
         """Return the features of images.
 

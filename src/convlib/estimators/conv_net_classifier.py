@@ -7,6 +7,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
+from convlib._lazy import takes_dask
 from convlib.estimators import _training as training
 from convlib.estimators._conv_net import ConvNet
 from convlib.estimators._progress import with_callbacks
@@ -196,6 +197,7 @@ class ConvNetClassifier(ClassifierMixin, ConvNet):
         self._wanted = None if classes is None else np.unique(classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
+    @takes_dask("samples")
     def decision_function(self, X):
         """Return the scores of the classes before the softmax.
 
@@ -213,6 +215,7 @@ class ConvNetClassifier(ClassifierMixin, ConvNet):
         scores = self._outputs(X)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
+    @takes_dask("samples")
     def predict_proba(self, X):
         """Return the probabilities of the classes.
 
@@ -229,6 +232,7 @@ class ConvNetClassifier(ClassifierMixin, ConvNet):
         """
         return training.softmax(self._outputs(X))
 
+    @takes_dask("samples")
     def predict(self, X):
         """Return the most probable classes.
 

@@ -6,6 +6,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
+from convlib._lazy import takes_dask
 from convlib.estimators import _training as training
 from convlib.estimators._conv_net import ConvNet
 from convlib.estimators._progress import with_callbacks
@@ -184,6 +185,7 @@ class ConvNetRegressor(RegressorMixin, ConvNet):
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
+    @takes_dask("samples")
     def predict(self, X):
         """Return the predicted numbers.
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib.estimators import _training as training
 from convlib.estimators._graph_layers import DroppableMatrix, Edges, is_sparse
 from convlib.estimators._graph_network import CONVOLUTIONS, HIDDEN_UNITS, GraphNetwork
@@ -235,6 +236,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.best_iter_ = history.n_epochs if aside is None else history.best_epoch + 1
         return self
 
+    @takes_dask("nodes")
     def decision_function(self, X, *, adjacency=None):
         """Return the scores of the classes before the softmax.
 
@@ -253,6 +255,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         scores = self._scores(X, adjacency)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
+    @takes_dask("nodes")
     def predict_proba(self, X, *, adjacency=None):
         """Return the probabilities of the classes.
 
@@ -268,6 +271,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         return training.softmax(self._scores(X, adjacency))
 
+    @takes_dask("nodes")
     def predict(self, X, *, adjacency=None):
         """Return the most probable classes.
 

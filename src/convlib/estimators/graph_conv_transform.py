@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._terms import numbered
 from convlib.estimators._graphs import (
     FittedNeighbours,
@@ -244,6 +245,7 @@ default=None
         """
         return self._fit(X, adjacency, returns=True)
 
+    @takes_dask("nodes")
     def transform(self, X, *, adjacency=None):
         """Return the features after the convolution.
 

@@ -13,6 +13,7 @@ from convlib import _validation as check
 from convlib import filters
 from convlib._filters._image import one_axis
 from convlib._filters.memory import work_values
+from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._progress import CallbackSupportMixin, in_one_step, shown
 from convlib.estimators._settings import finite_factor, memory_bytes
@@ -145,6 +146,7 @@ class ImageFilter(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.n_features_in_ = prod(self.input_shape_)
         return self
 
+    @takes_dask("samples")
     def transform(self, X):
         """Filter images.
 

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._tiling.boxes import n_pixels, tiles
 from convlib.estimators._pixel_images import PixelImage, boxes_around
 from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown, with_callbacks
@@ -136,6 +137,7 @@ class PixelClassifier(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         self.classes_ = self.estimator_.classes_
         return self
 
+    @takes_dask("pixels")
     def predict(self, X):
         """Return label images.
 
@@ -153,6 +155,7 @@ class PixelClassifier(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         return self._by_tiles(X, self.estimator_.predict, (), self.classes_.dtype)
 
     @available_if(_has("predict_proba"))
+    @takes_dask("pixels")
     def predict_proba(self, X):
         """Return the probability of each class at each pixel.
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._terms import numbered
 from convlib._tiling.boxes import n_pixels, tile_size, tiles
 from convlib.banks import bank_names, named_bank
@@ -175,6 +176,7 @@ class PixelFeatures(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.n_axes_, self.n_channels_ = rank, images[0].n_channels
         return self
 
+    @takes_dask("pixels")
     def transform(self, X):
         """Return the features of all pixels.
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._algorithms import NAMES, Algorithm, ConvPlan, by_name, choose, explain
+from convlib._algorithms import NAMES, Algorithm, ConvPlan, anywhere, by_name, choose, explain
 from convlib._conv.lowrank import worthwhile_rank
+from convlib._lazy import takes_dask
 from convlib._native import cpu
 from convlib._problem import WHOLE, ConvProblem, five_axes, three
 from convlib.shapes import output_size, padding_pairs
@@ -17,6 +18,7 @@ from convlib.shapes import output_size, padding_pairs
 __all__ = ["ConvPlan", "PackedKernel", "conv", "explain_conv", "pack_kernel"]
 
 
+@takes_dask("images")
 def conv(
     images, kernel, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
     groups=1, activation=None, algorithm="auto", n_threads=None, out=None,
@@ -309,6 +311,14 @@ class PackedKernel:
         """
         shape = check.image_shape("image_shape", image_shape, self.kernel.ndim - 2)
         return self._plan(shape).shape
+
+    def _without_grid(self):
+        """Return the kernel packed for an algorithm by which parts of images may begin anywhere."""
+        problem = self._plan(self.image_shape).problem
+        if by_name(self.algorithm).grid(problem) == (1,) * problem.rank:
+            return self
+        return PackedKernel(self.kernel, self.bias, self._settings, self.image_shape,
+                            anywhere(problem).name)
 
     def _prepared(self):
         """Return the kernel as the algorithm takes it, for the tier in use: it may have changed."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._problem import ConvProblem, three
 from convlib.ops import _deform
 from convlib.shapes import output_size, padding_pairs
@@ -13,6 +14,7 @@ from convlib.shapes import output_size, padding_pairs
 __all__ = ["deform_conv"]
 
 
+@takes_dask("images")
 def deform_conv(
     images, kernel, offsets, mask=None, bias=None, *, stride=1, padding=0, dilation=1, groups=1,
     activation=None, n_threads=None, out=None,

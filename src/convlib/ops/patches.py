@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._native import patches
 from convlib._problem import five_axes, three
 from convlib._terms import COPIED_BYTES, MODE_CODES
@@ -17,6 +18,7 @@ __all__ = ["col2im", "im2col"]
 BLOCK_BYTES = 256 * 1024    # of columns in a task
 
 
+@takes_dask("images")
 def im2col(
     images, size, *, stride=1, padding=0, padding_mode="constant", dilation=1, n_threads=None,
     out=None,
@@ -85,6 +87,7 @@ def im2col(
     return out
 
 
+@takes_dask("images")
 def col2im(
     columns, image_size, size, *, stride=1, padding=0, padding_mode="constant", dilation=1,
     n_threads=None,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._native import cpu
 from convlib._problem import five_axes, three
 from convlib.ops._statistics import CODES, GlobalState
@@ -21,6 +22,7 @@ WINDOW_KINDS = ("max", "mean", "lp")
 GLOBAL_KINDS = tuple(CODES)
 
 
+@takes_dask("images")
 def max_pool(
     images, size, *, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False,
     n_threads=None, out=None,
@@ -106,6 +108,7 @@ def max_pool(
     return out, indices
 
 
+@takes_dask("images")
 def average_pool(
     images, size, *, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=True,
     n_threads=None, out=None,
@@ -157,6 +160,7 @@ def average_pool(
     return _pooled(images, plan, n_threads, out)
 
 
+@takes_dask("images")
 def lp_pool(
     images, size, *, p=2, stride=None, padding=0, dilation=1, ceil_mode=False, n_threads=None,
     out=None,
@@ -215,6 +219,7 @@ def lp_pool(
     return _pooled(images, plan, n_threads, out)
 
 
+@takes_dask("images")
 def global_pool(images, kind, keepdims=False, *, n_threads=None):
     """Take one statistic of each channel over all pixels of an image.
 
@@ -275,6 +280,7 @@ def global_pool(images, kind, keepdims=False, *, n_threads=None):
     return out.reshape(n_images, *(1 for _ in size), channels) if keepdims else out
 
 
+@takes_dask("images")
 def max_unpool(pooled, indices, output_shape, *, n_threads=None):
     """Put maxima back to where `max_pool` found them; all other pixels are zero.
 

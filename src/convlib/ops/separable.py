@@ -8,6 +8,7 @@ import numpy as np
 from convlib import _validation as check
 from convlib._conv import depthwise, lowrank
 from convlib._conv.factors import factorize
+from convlib._lazy import takes_dask
 from convlib._native import cpu
 from convlib._problem import five_axes
 from convlib.ops._steps import fits, run_depthwise_pointwise, run_lowrank, run_passes
@@ -17,6 +18,7 @@ from convlib.shapes import output_size
 __all__ = ["depthwise_conv", "factorize_kernel", "separable_conv", "spatially_separable_conv"]
 
 
+@takes_dask("images")
 def depthwise_conv(
     images, kernel, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
     activation=None, n_threads=None, out=None,
@@ -75,6 +77,7 @@ def depthwise_conv(
         dilation=dilation, groups=channels, activation=activation, n_threads=n_threads, out=out)
 
 
+@takes_dask("images")
 def separable_conv(
     images, depthwise_kernel, pointwise_kernel, bias=None, *, depthwise_bias=None, stride=1,
     padding=0, padding_mode="constant", dilation=1, depthwise_activation=None, activation=None,
@@ -176,6 +179,7 @@ default=None
     return conv(maps, second, bias, activation=activation, n_threads=n_threads, out=out)
 
 
+@takes_dask("images")
 def spatially_separable_conv(
     images, kernels_1d, bias=None, *, stride=1, padding=0, padding_mode="constant", dilation=1,
     activation=None, n_threads=None, out=None,

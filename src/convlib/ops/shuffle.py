@@ -1,10 +1,12 @@
 """Channel shuffle: mixes the groups between two group convolutions."""
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 
 __all__ = ["channel_shuffle", "shuffle_kernel"]
 
 
+@takes_dask("images")
 def channel_shuffle(images, groups, *, out=None):
     """Deal the channels of each group out to all groups.
 

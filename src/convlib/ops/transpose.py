@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._native import cpu
 from convlib._problem import five_axes, three
 from convlib.ops._phases import TransposeProblem, choose_way, kernel_rank_of
@@ -13,6 +14,7 @@ from convlib.shapes import padding_pairs, transpose_output_size
 __all__ = ["conv_transpose"]
 
 
+@takes_dask("images")
 def conv_transpose(
     images, kernel, bias=None, *, stride=1, padding=0, output_padding=0, output_shape=None,
     dilation=1, groups=1, activation=None, n_threads=None, out=None,

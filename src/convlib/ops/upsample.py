@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import takes_dask
 from convlib._native import upsample as native
 from convlib._problem import five_axes, three
 from convlib._terms import CALL_SECONDS, STREAM_BYTES, by_dtype, even, lanes, scratch_bytes
@@ -23,6 +24,7 @@ MOST_TAPS = 4             # along an axis
 WRITTEN_BYTES = 4e9       # bytes a second of one thread
 
 
+@takes_dask("images")
 def upsample(images, factor, kind="nearest", *, n_threads=None, out=None):
     """Enlarge images, signals or volumes by a whole factor.
 
