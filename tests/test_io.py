@@ -1,5 +1,7 @@
 """ONNX files: networks come back as they were, onnxruntime agrees, and bad files are refused."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -262,11 +264,10 @@ def test_damaged_files_are_refused_and_nothing_else(proto, tmp_path):
             for place in rng.integers(len(whole), size=2):
                 damaged[place] = rng.integers(256)
         path.write_bytes(damaged)
-        try:
-            assert isinstance(load_onnx(path), nn.Network)
-            assert number >= 30
-        except ValueError as error:
-            assert str(error)
+        network = None
+        with suppress(ValueError):
+            network = load_onnx(path)
+        assert network is None or (number >= 30 and isinstance(network, nn.Network))
 
 
 def test_sizes_the_model_leaves_open(tmp_path):

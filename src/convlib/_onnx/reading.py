@@ -155,7 +155,8 @@ class Reader:
             for node in nodes
             if node.op_type not in known or node.domain not in ("", "ai.onnx"))
         if unknown:
-            listed = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items(), key=str))
+            listed = ", ".join(
+                f"{name} ({count})" for name, count in sorted(unknown.items(), key=str))
             raise ValueError(f"the model has operators that are not supported: {listed}; "
                              f"supported are {', '.join(sorted(known))}")
 

@@ -55,11 +55,6 @@ def is_stored(value):
             and hasattr(value, "__getitem__") and not sp.issparse(value))
 
 
-def is_dask(value):
-    """Return whether a user's array is one of dask, without importing that."""
-    return type(value).__module__.startswith("dask.array")
-
-
 def features_dtype(name, dtype):
     """Return the dtype in which features are computed that are not looked at as a whole."""
     if dtype.kind not in "fiub" or dtype.itemsize > 8:

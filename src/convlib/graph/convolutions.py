@@ -3,6 +3,7 @@
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import is_dask
 from convlib.graph._adjacency import adjacency_of, features_array, rows_fit
 from convlib.graph._gather import attend
 from convlib.graph._graph import Graph, handling, operator_of, own_dtype
@@ -21,7 +22,6 @@ from convlib.graph._row_blocks import RowBlocks, blocked_operator, row_blocks_of
 from convlib.graph._stored import (
     by_columns,
     features_dtype,
-    is_dask,
     is_stored,
     memory_bytes,
     stored_output,
