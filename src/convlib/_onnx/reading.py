@@ -155,6 +155,7 @@ class Reader:
             for node in nodes
             if node.op_type not in known or node.domain not in ("", "ai.onnx"))
         if unknown:
+            # Names that are no text come as bytes, which text cannot be sorted with.
             listed = ", ".join(
                 f"{name} ({count})" for name, count in sorted(unknown.items(), key=str))
             raise ValueError(f"the model has operators that are not supported: {listed}; "
