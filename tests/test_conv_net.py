@@ -236,6 +236,35 @@ def test_summary_and_html(capsys):
         small().summary()
 
 
+@pytest.mark.parametrize("kind", [cl.ConvNetClassifier, cl.ConvNetRegressor])
+def test_the_progress_bar_of_scikit_learn_shows_the_epochs(kind, capsys):
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    seen = []
+
+    class Watch:
+        def setup(self, estimator, context):
+            assert context.max_subtasks == 9
+
+        def on_fit_task_begin(self, estimator, context, **others):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **others):
+            seen.append(context.task_name)
+            return seen.count("epoch") == 3
+
+        def teardown(self, estimator, context):
+            seen.append("teardown")
+
+    network = kind((4,), max_iter=9, random_state=0)
+    network.set_callbacks(Watch(), callback.ProgressBar()).fit(IMAGES[:20], Y[:20])
+    assert seen == ["epoch", "epoch", "epoch", "fit", "teardown"]
+    assert network.n_iter_ == 3
+    shown = capsys.readouterr().out
+    assert f"{kind.__name__} - fit" in shown
+    assert "100%" in shown
+
+
 @pytest.mark.parametrize(("parameters", "message"), [
     ({"layers": []}, "at least one"), ({"layers": ["conv"]}, "must be a layer"),
     ({"layers": [nn.Conv(4, 11, padding=0)]}, r"layers\[0\]"),

@@ -54,8 +54,10 @@ def as_html(layers, input_shape):
 
     def line(row, tag):
         name = row[0].replace("  ", "\N{EM SPACE}")
-        cells = [name, *row[1:]]
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        cells = "".join(
+            f'<{tag} style="text-align: {"left" if column < 2 else "right"}; padding: 0 0.6em">'
+            f"{escape(cell)}</{tag}>" for column, cell in enumerate([name, *row[1:]]))
+        return f"<tr>{cells}</tr>"
 
     body = "".join(line(row, "td") for row in [*found, total])
     return f"<table><thead>{line(HEAD, 'th')}</thead><tbody>{body}</tbody></table>"
