@@ -250,50 +250,74 @@ def test_summary_lists_the_layers_of_blocks():
     assert lines[-1].split() == ["total", "144", "8,704"]
 
 
-def torch_twin(torch, layer, arrays):
-    """Return the same layer of torch."""
-    if isinstance(layer, nn.Conv):
-        kernel = arrays["kernel"]
-        twin = torch.nn.Conv2d(
-            kernel.shape[2] * layer.groups, kernel.shape[3], kernel.shape[:2], layer.stride,
-            layer.padding, layer.dilation, layer.groups)
-        order = (3, 2, 0, 1)
-    elif isinstance(layer, nn.TransposedConv):
-        kernel, order = arrays["kernel"], (3, 2, 0, 1)
-        twin = torch.nn.ConvTranspose2d(
-            kernel.shape[3], kernel.shape[2], kernel.shape[:2], layer.stride, layer.padding)
-    else:
-        twin = torch.nn.BatchNorm2d(len(arrays["scale"]), layer.epsilon, layer.momentum).double()
-        twin.weight.data = torch.from_numpy(arrays["scale"].copy())
-        twin.bias.data = torch.from_numpy(arrays["shift"].copy())
-        return twin, {"scale": lambda: twin.weight.grad.numpy(),
-                      "shift": lambda: twin.bias.grad.numpy()}
-    twin.weight.data = torch.from_numpy(kernel.transpose(order).copy())
-    twin.bias.data = torch.from_numpy(arrays["bias"].copy())
-    return twin, {"kernel": lambda: twin.weight.grad.numpy().transpose(2, 3, 1, 0),
-                  "bias": lambda: twin.bias.grad.numpy()}
+class Torch:
+    """What torch's functions need: maps with channels first, and arrays of ours."""
+
+    def __init__(self, torch, value, arrays):
+        self.torch, self.f, self.x, self.arrays = torch, torch.nn.functional, value, arrays
+
+    def __getitem__(self, name):
+        return self.arrays.get(name)
+
+    def conv(self, x, name="", **settings):
+        """Convolve with the arrays of a layer within blocks, such as '0.'."""
+        return self.f.conv2d(
+            x, self[f"{name}kernel"].permute(3, 2, 0, 1), self[f"{name}bias"], **settings)
+
+    def depthwise(self, x, name="", **settings):
+        """Convolve each channel by itself."""
+        kernel = self[f"{name}kernel"].permute(2, 3, 0, 1).flatten(0, 1).unsqueeze(1)
+        return self.f.conv2d(x, kernel, self[f"{name}bias"], groups=x.shape[1], **settings)
 
 
-@pytest.mark.parametrize("layer", [
-    nn.Conv(6, 3, stride=2, padding=1, groups=2, dilation=2), nn.TransposedConv(3, 4, 2, padding=1),
-    nn.BatchNorm(),
-])
-def test_layers_of_torch_agree(layer):
+OF_TORCH = [
+    (nn.Conv(6, 3, stride=2, padding=1, groups=2, dilation=2),
+     lambda t: t.conv(t.x, stride=2, padding=1, groups=2, dilation=2)),
+    (nn.DepthwiseConv(3, 2, stride=2, padding=1, activation="tanh"),
+     lambda t: t.torch.tanh(t.depthwise(t.x, stride=2, padding=1))),
+    (nn.SeparableConv(5, depthwise_activation="relu", activation="sigmoid"),
+     lambda t: t.torch.sigmoid(t.conv(t.f.relu(t.depthwise(t.x, "0.", padding=1)), "1."))),
+    (nn.SpatiallySeparableConv(3, 2),
+     lambda t: t.depthwise(t.depthwise(t.x, "0.", padding=(1, 0)), "1.", padding=(0, 1))),
+    (nn.TransposedConv(3, 4, 2, padding=1), lambda t: t.f.conv_transpose2d(
+        t.x, t["kernel"].permute(3, 2, 0, 1), t["bias"], stride=2, padding=1)),
+    (nn.MaxPool(3, 2, padding=1), lambda t: t.f.max_pool2d(t.x, 3, 2, 1)),
+    (nn.AveragePool(3, 2, padding=1, count_include_pad=False),
+     lambda t: t.f.avg_pool2d(t.x, 3, 2, 1, count_include_pad=False)),
+    (nn.GlobalPool(), lambda t: t.x.mean(dim=(2, 3))),
+    (nn.GlobalPool("max"), lambda t: t.x.amax(dim=(2, 3))),
+    (nn.BatchNorm(), lambda t: t.f.batch_norm(
+        t.x, None, None, t["scale"], t["shift"], training=True, eps=1e-5)),
+    (nn.ChannelShuffle(2), lambda t: t.f.channel_shuffle(t.x, 2)),
+    (nn.Activation("relu6"), lambda t: t.f.relu6(t.x)),
+    (nn.Activation("leaky_relu"), lambda t: t.f.leaky_relu(t.x)),
+    (nn.Softmax(), lambda t: t.f.softmax(t.x, dim=1)),
+    (nn.Residual([nn.Conv(4)], activation="relu"),
+     lambda t: t.f.relu(t.x + t.conv(t.x, "layers.0.", padding=1))),
+    (nn.Branches([nn.Conv(2, 1)], [nn.Conv(3, (1, 3)), nn.Conv(2, (3, 1))]),
+     lambda t: t.torch.cat([t.conv(t.x, "0.0."), t.conv(
+         t.conv(t.x, "1.0.", padding=(0, 1)), "1.1.", padding=(1, 0))], dim=1)),
+    (nn.Dense(3, "tanh"), lambda t: t.torch.tanh(t.x @ t["weight"] + t["bias"])),
+]
+
+
+@pytest.mark.parametrize(("layer", "theirs"), OF_TORCH)
+def test_layers_of_torch_agree(layer, theirs):
     torch = pytest.importorskip("torch")
-    arrays, images = drawn(layer, (9, 8, 4))
-    twin, gradients = torch_twin(torch, layer, arrays)
-    x = torch.from_numpy(np.moveaxis(images, -1, 1).copy()).requires_grad_()
-    expected = twin(x)
+    arrays, images = drawn(layer, (5,) if isinstance(layer, nn.Dense) else (9, 8, 4))
+    leaves = {name: torch.from_numpy(array.copy()).requires_grad_()
+              for name, array in arrays.items() if not is_buffer(name)}
+    x = torch.from_numpy(images.copy()).requires_grad_()
+    expected = theirs(Torch(torch, x.movedim(-1, 1), leaves)).movedim(1, -1)
     outputs, cache = run(layer, arrays, images)
-    np.testing.assert_allclose(
-        outputs, np.moveaxis(expected.detach().numpy(), 1, -1), rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(outputs, expected.detach().numpy(), rtol=1e-9, atol=1e-10)
     weights = np.random.default_rng(2).standard_normal(outputs.shape)
-    expected.backward(torch.from_numpy(np.moveaxis(weights, -1, 1).copy()))
+    expected.backward(torch.from_numpy(weights.copy()))
     by_images, grads = layer.backward(arrays, cache, weights)
-    np.testing.assert_allclose(
-        by_images, np.moveaxis(x.grad.numpy(), 1, -1), rtol=1e-8, atol=1e-10)
-    for name, gradient in gradients.items():
-        np.testing.assert_allclose(grads[name], gradient(), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(by_images, x.grad.numpy(), rtol=1e-8, atol=1e-10)
+    assert sorted(grads) == sorted(leaves)
+    for name, gradient in grads.items():
+        np.testing.assert_allclose(gradient, leaves[name].grad.numpy(), rtol=1e-8, atol=1e-10)
 
 
 def test_a_chain_goes_back_through_all_layers():
