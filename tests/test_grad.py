@@ -150,8 +150,7 @@ def test_several_parts_are_made_for_large_batches():
         grads = np.ones((n_images, 64, 64, 16), np.float32)
         out = grad.conv_kernel(grads, images, 3, padding=1)
         assert (out == n_images * np.outer(inside, inside)[..., None, None]).all()
-        problem = _problem(images.shape[1:], 16, "float32", (3, 3), (1, 1), ((1, 1), (1, 1)),
-                           "constant", (1, 1), 1)
+        problem = _problem(images.shape[1:], 16, "float32", (3, 1, 1, "constant", 1, 1))
         assert (lay_out(problem, n_images, cpu.tier()).n_parts == 1) == few
 
 
