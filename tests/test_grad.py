@@ -42,6 +42,8 @@ CASES = {
     "pointwise": ((15, 18, 20), (1, 1), 64, {}),
     "pointwise, stride": ((15, 18, 20), (1, 1), 33, {"stride": (3, 2)}),
     "pointwise, groups": ((15, 18, 20), (1, 1), 60, {"groups": 2}),
+    "pointwise, crowded pixels": ((5, 6, 512), (1, 1), 256, {}),
+    "crowded gradients": ((5, 6, 3), (3, 3), 512, {"padding": 1}),
     "pointwise, padding": ((5, 6, 20), (1, 1), 32, {"padding": 2}),
     "window as large as the image": ((4, 5, 2), (4, 5), 3, {}),
     "large dilation": ((15, 16, 3), (3, 4), 18, {"dilation": (7, 5), "padding": (1, 2)}),
