@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._conv import lowrank
 from convlib._native import cpu
 from convlib._tiling.windows import Window, common_grid, pixelwise, plain
 from convlib.ops._phases import Product, axis_phases, choose_way, kernel_rank_of
