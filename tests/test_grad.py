@@ -42,6 +42,8 @@ CASES = {
     "pointwise": ((15, 18, 20), (1, 1), 64, {}),
     "pointwise, stride": ((15, 18, 20), (1, 1), 33, {"stride": (3, 2)}),
     "pointwise, groups": ((15, 18, 20), (1, 1), 60, {"groups": 2}),
+    "pointwise, crowded pixels": ((5, 6, 512), (1, 1), 256, {}),
+    "crowded gradients": ((5, 6, 3), (3, 3), 512, {"padding": 1}),
     "pointwise, padding": ((5, 6, 20), (1, 1), 32, {"padding": 2}),
     "window as large as the image": ((4, 5, 2), (4, 5), 3, {}),
     "large dilation": ((15, 16, 3), (3, 4), 18, {"dilation": (7, 5), "padding": (1, 2)}),
@@ -150,8 +152,7 @@ def test_several_parts_are_made_for_large_batches():
         grads = np.ones((n_images, 64, 64, 16), np.float32)
         out = grad.conv_kernel(grads, images, 3, padding=1)
         assert (out == n_images * np.outer(inside, inside)[..., None, None]).all()
-        problem = _problem(images.shape[1:], 16, "float32", (3, 3), (1, 1), ((1, 1), (1, 1)),
-                           "constant", (1, 1), 1)
+        problem = _problem(images.shape[1:], 16, "float32", (3, 1, 1, "constant", 1, 1))
         assert (lay_out(problem, n_images, cpu.tier()).n_parts == 1) == few
 
 

@@ -488,6 +488,8 @@ def test_wrong_arguments_are_refused():
     ):
         with pytest.raises(error, match=match):
             tiling.map_tiles(*call, **dict(*settings))
+    with pytest.raises(ValueError, match="shape must be a sequence of 2 ints, each at least 1"):
+        tiling.output_dtype(filters.mean, shape=(4, 0), dtype="uint8")
     broken = np.where(IMAGES > 3, np.nan, IMAGES)
     with pytest.raises(ValueError, match="source must not hold NaN"):
         tiling.map_tiles(cl.ConvFeatures(4, output="maps").fit(IMAGES), broken)

@@ -540,8 +540,8 @@ def array_shape(name, shape, n_axes=None):
     """Return the shape of an array with as many axes as one of `n_axes` says, or with any."""
     entries = as_entries(shape)
     n_axes = n_axes or (max(1, len(entries or ())),)
-    allowed = f"a sequence of {' or '.join(map(str, n_axes))} ints, each at least 1"
-    return _ints(name, shape, entries, n_axes, 1, allowed)
+    return _ints(name, shape, entries, n_axes, 1, lambda: (
+        f"a sequence of {' or '.join(map(str, n_axes))} ints, each at least 1"))
 
 
 def kernel_shape(name, kernel):

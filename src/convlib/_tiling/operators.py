@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib import _validation as check
-from convlib._conv import lowrank
 from convlib._native import cpu
 from convlib._tiling.windows import Window, common_grid, pixelwise, plain
 from convlib.ops._phases import Product, axis_phases, choose_way, kernel_rank_of
@@ -15,14 +14,12 @@ from convlib.ops.patches import im2col
 from convlib.ops.pool import average_pool, lp_pool, max_pool
 from convlib.ops.separable import (
     along,
+    axis_steps,
     depthwise_conv,
     grouped,
-    in_one,
-    only,
-    plan_step,
     separable_conv,
     spatially_separable_conv,
-    window_settings,
+    step_settings,
 )
 from convlib.ops.shuffle import channel_shuffle
 from convlib.ops.transpose import conv_transpose, transpose_problem
@@ -232,21 +229,20 @@ def _depthwise_step(kernel, bias, window, activation):
 def _spatial_steps(arguments, image_shape, dtype):
     """Return one step for each axis; none where they run as one."""
     kernels = check.axis_kernels("kernels_1d", arguments["kernels_1d"])
-    rank, problems, steps = len(kernels), [], []
-    window = window_settings(rank, *(arguments[name] for name in (
-        "stride", "padding", "dilation")))
-    shape = image_shape
-    for axis, kernel in enumerate(kernels):
-        is_last = axis == rank - 1
-        settings = {name: only(values, axis, 1) for name, values in window.items()} | {
-            "padding_mode": arguments["padding_mode"], "groups": kernel.shape[1],
-            "activation": arguments["activation"] if is_last else None}
-        form = along(kernel, axis, rank)
-        problem, _, shape = plan_step(shape, form, np.dtype(dtype), tuple(settings.values()))
-        problems.append(problem)
-        steps.append((form, arguments["bias"] if is_last else None, settings))
-    runs_as_one = rank > 1 and not lowrank.refuse(in_one(problems))
-    return [] if runs_as_one else steps
+    rank = len(kernels)
+    forms = [along(kernel, axis, rank) for axis, kernel in enumerate(kernels)]
+    settings = step_settings(rank, *(arguments[name] for name in (
+        "stride", "padding", "dilation", "padding_mode", "activation")))[:-1]
+    steps = axis_steps(tuple(image_shape), tuple(form.shape for form in forms), np.dtype(dtype),
+                       settings, cpu.tier())
+    if steps.are_lowrank:
+        return []
+    lone = [(None, None)] * (rank - 1)
+    return [
+        (form, bias, window | {"padding_mode": settings[3], "groups": kernel.shape[1],
+                               "activation": activation})
+        for form, window, kernel, (bias, activation) in zip(
+            forms, steps.windows, kernels, [*lone, (arguments["bias"], settings[4])])]
 
 
 def steps_grid(steps, rank):

@@ -209,21 +209,14 @@ def _kernel_gradient(
 
     `name` is what the user calls the other array.
     """
-    rank = images.ndim - 2
-    settings = (
-        check.axis_ints("kernel_size", kernel_size, rank, 1),
-        check.axis_ints("stride", stride, rank, 1),
-        check.padding_spec(padding, rank),
-        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
-        check.axis_ints("dilation", dilation, rank, 1),
-        check.integer("groups", groups, 1),
-    )
+    settings = (kernel_size, stride, padding, padding_mode, dilation, groups)
+    if not check.are_literals(settings):
+        settings = _settings(images.ndim - 2, *settings)
     n_threads = check.threads(n_threads)
-    outputs = _outputs(images.shape[1:-1], settings[0], settings[1], settings[2], settings[4])
+    outputs = _output_size(images.shape[1:-1], settings)
     grads = check.gradient_array(name, grads, (len(images), *outputs, None), images.dtype)
-    check.channel_groups(images.shape[-1], grads.shape[-1], settings[5])
-    problem = _problem(images.shape[1:], grads.shape[-1], images.dtype.name, *settings)
-    shape = (*settings[0], problem.group_size, problem.out_channels)
+    problem = _problem(images.shape[1:], grads.shape[-1], images.dtype.name, settings)
+    shape = (*problem.kernel_size[3 - problem.rank:], problem.group_size, problem.out_channels)
     out = check.output_array(out, shape, images.dtype, images, grads)
     if len(images):
         sums = _depthwise_sums if _depthwise_sums.suits(problem) else _kernel_sums
@@ -233,19 +226,32 @@ def _kernel_gradient(
     return out
 
 
+def _settings(rank, kernel_size, stride, padding, padding_mode, dilation, groups):
+    """Return the checked settings, one value per axis."""
+    return (
+        check.axis_ints("kernel_size", kernel_size, rank, 1),
+        check.axis_ints("stride", stride, rank, 1),
+        check.padding_spec(padding, rank),
+        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
+        check.axis_ints("dilation", dilation, rank, 1),
+        check.integer("groups", groups, 1),
+    )
+
+
 @lru_cache(maxsize=1024)
-def _outputs(size, kernel_size, stride, padding, dilation):
-    """Return the size of the outputs of the convolution."""
+def _output_size(size, settings):
+    """Return the size of the outputs, with settings as `conv` remembers them."""
+    kernel_size, stride, padding, _, dilation, _ = _settings(len(size), *settings)
     return output_size(size, kernel_size, stride=stride, padding=padding, dilation=dilation)
 
 
 @lru_cache(maxsize=1024)
-def _problem(
-    image_shape, out_channels, dtype, kernel_size, stride, padding, padding_mode, dilation, groups,
-):
+def _problem(image_shape, out_channels, dtype, settings):
     """Return the problem of the convolution, checked."""
     *size, in_channels = image_shape
     size = tuple(size)
+    kernel_size, stride, padding, padding_mode, dilation, groups = _settings(len(size), *settings)
+    check.channel_groups(in_channels, out_channels, groups)
     window = {"stride": stride, "padding": padding, "dilation": dilation}
     pads = padding_pairs(size, kernel_size, **window)
     check.addressable(size, pads, stride, dilation)
@@ -255,5 +261,5 @@ def _problem(
         kernel_size=three(kernel_size, 1), out_channels=out_channels, groups=groups,
         stride=three(stride, 1), dilation=three(dilation, 1), padding=three(pads, (0, 0)),
         padding_mode=padding_mode, activation=None,
-        output_size=three(_outputs(size, kernel_size, stride, padding, dilation), 1), dtype=dtype,
+        output_size=three(output_size(size, kernel_size, **window), 1), dtype=dtype,
     )

@@ -1,11 +1,14 @@
 """Gradients of convolutions by their images: each of the two is the other's adjoint."""
 
+from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from convlib import _validation as check
 from convlib.ops.conv import conv
+from convlib.ops.transpose import _settings as transposed_settings
 from convlib.ops.transpose import conv_transpose
 from convlib.shapes import output_size, padding_pairs, transpose_output_size
 
@@ -67,31 +70,65 @@ def conv_images(
     kernel = check.kernel_array("kernel", kernel)
     rank = kernel.ndim - 2
     grads = check.images_array("grad_output", grad_output, rank)
-    size = check.axis_ints("image_size", image_size, rank, 1)
-    groups = check.integer("groups", groups, 1)
-    in_channels = groups * kernel.shape[-2]
-    check.groups_fit(in_channels, kernel.shape[-2], kernel.shape[-1], groups)
-    mode = check.choice("padding_mode", padding_mode, check.PADDING_MODES)
-    window = {"stride": stride, "padding": padding, "dilation": dilation}
-    outputs = output_size(size, kernel.shape[:-2], **window)
-    check.same_shape("grad_output", grads, (len(grads), *outputs, kernel.shape[-1]))
-    pads = padding_pairs(size, kernel.shape[:-2], **window)
-    form = {"stride": stride, "dilation": dilation, "groups": groups, "n_threads": n_threads}
-    if mode == "constant" or not any(map(any, pads)):
+    settings = (image_size, stride, padding, padding_mode, dilation, groups)
+    if not check.are_literals(settings):
+        settings = _settings(rank, *settings)
+    adjoint = _adjoint(kernel.shape, settings)
+    check.same_shape("grad_output", grads, (len(grads), *adjoint.outputs))
+    form = adjoint.form | {"n_threads": n_threads}
+    if not adjoint.folds:
         return conv_transpose(
-            grads, kernel, padding=pads, output_shape=size, out=out, **form)
-    shape = (len(grads), *size, in_channels)
-    out = check.output_array(out, shape, grads.dtype, grads, kernel)
-    padded_size = [before + n + after for n, (before, after) in zip(size, pads)]
+            grads, kernel, padding=adjoint.pads, output_shape=adjoint.images[:-1], out=out, **form)
+    out = check.output_array(out, (len(grads), *adjoint.images), grads.dtype, grads, kernel)
+    *size, in_channels = adjoint.images
+    padded_size = tuple(before + n + after for n, (before, after) in zip(size, adjoint.pads))
     image_bytes = prod(padded_size) * in_channels * out.itemsize
     step = max(1, PADDED_BYTES // image_bytes)
     for first in range(0, len(grads), step):
         part = slice(first, first + step)
         padded = conv_transpose(grads[part], kernel, output_shape=padded_size, **form)
-        for axis, pair in enumerate(pads, 1):
-            padded = folded(padded, axis, pair, mode)
+        for axis, pair in enumerate(adjoint.pads, 1):
+            padded = folded(padded, axis, pair, adjoint.mode)
         out[part] = padded
     return out
+
+
+class _Adjoint(NamedTuple):
+    """What is settled for all gradients of a kind by the images."""
+
+    images: tuple     # shape of one image, and ...
+    outputs: tuple    # ... of what comes of it
+    pads: tuple
+    mode: str
+    folds: bool       # whether borders repeat pixels
+    form: dict        # of `conv_transpose`
+
+
+def _settings(rank, image_size, stride, padding, padding_mode, dilation, groups):
+    """Return the checked settings, one value per axis."""
+    return (
+        check.axis_ints("image_size", image_size, rank, 1),
+        check.axis_ints("stride", stride, rank, 1),
+        check.padding_spec(padding, rank),
+        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
+        check.axis_ints("dilation", dilation, rank, 1),
+        check.integer("groups", groups, 1),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _adjoint(kernel_shape, settings):
+    """Return the `_Adjoint` of a convolution, with settings as `conv` remembers them."""
+    *kernel_size, group_size, out_channels = kernel_shape
+    size, stride, padding, mode, dilation, groups = _settings(len(kernel_size), *settings)
+    check.groups_fit(groups * group_size, group_size, out_channels, groups)
+    window = {"stride": stride, "padding": padding, "dilation": dilation}
+    outputs = output_size(size, tuple(kernel_size), **window)
+    pads = tuple(padding_pairs(size, tuple(kernel_size), **window))
+    return _Adjoint(
+        images=(*size, groups * group_size), outputs=(*outputs, out_channels), pads=pads,
+        mode=mode, folds=mode != "constant" and any(map(any, pads)),
+        form={"stride": stride, "dilation": dilation, "groups": groups})
 
 
 def folded(padded, axis, pads, mode):
@@ -153,10 +190,21 @@ def conv_transpose_images(
     """
     kernel = check.transposed_kernel_array("kernel", kernel)
     grads = check.images_array("grad_output", grad_output, kernel.ndim - 2)
-    window = {"stride": stride, "padding": padding, "dilation": dilation}
-    size = output_size(grads.shape[1:-1], kernel.shape[:-2], **window)
-    outputs = transpose_output_size(
-        size, kernel.shape[:-2], output_padding=output_padding, output_shape=output_shape,
-        **window)
+    settings = (stride, padding, output_padding, output_shape, dilation, groups, None)
+    if not check.are_literals(settings):
+        settings = transposed_settings(kernel.ndim - 2, *settings)
+    outputs = _transposed_size(grads.shape[1:-1], kernel.shape[:-2], settings)
     check.same_shape("grad_output", grads, (len(grads), *outputs, grads.shape[-1]))
-    return conv(grads, kernel, groups=groups, n_threads=n_threads, out=out, **window)
+    return conv(grads, kernel, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                n_threads=n_threads, out=out)
+
+
+@lru_cache(maxsize=1024)
+def _transposed_size(outputs, kernel_size, settings):
+    """Return what `conv_transpose` makes of the images that give these outputs, or nearly so."""
+    stride, padding, output_padding, output_shape, dilation, *_ = transposed_settings(
+        len(kernel_size), *settings)
+    window = {"stride": stride, "padding": padding, "dilation": dilation}
+    size = output_size(outputs, kernel_size, **window)
+    return transpose_output_size(
+        size, kernel_size, output_padding=output_padding, output_shape=output_shape, **window)

@@ -1,5 +1,6 @@
 """Gradients of pooling: check the call, allocate, run."""
 
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -371,8 +372,17 @@ def _window_problem(
 ):
     """Return the checked problem of pooling."""
     ceil_mode = check.flag("ceil_mode", ceil_mode)
-    settings = _settings(len(image_size), size, stride, padding, dilation, ceil_mode)
-    return _problem(tuple(image_size), dtype.name, settings, kind, p, include)
+    settings = (size, stride, padding, dilation)
+    if not check.are_literals(settings):
+        settings = _settings(len(image_size), *settings, ceil_mode)[:-1]
+    return _remembered(tuple(image_size), dtype.name, settings, ceil_mode, kind, p, include)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(image_size, dtype, settings, ceil_mode, kind, p, include):
+    """Return the problem of a call, with settings as `conv` remembers them."""
+    settings = _settings(len(image_size), *settings, ceil_mode)
+    return _problem(image_size, dtype, settings, kind, p, include)
 
 
 def _add_windows(problem, grads, out, n_threads):

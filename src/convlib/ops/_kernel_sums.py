@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlib._conv.igemm import band_axis
+from convlib._conv.stencil import CROWDING
 from convlib._native import conv_grad, cpu
 from convlib._problem import WHOLE, five_axes
 from convlib._terms import (
@@ -67,7 +68,8 @@ def run(problem, images, grads, out, n_threads):
     is_direct = layout.n_parts == 1 and fills_vectors
     sums = out[np.newaxis] if is_direct else np.empty(
         (layout.n_parts, len(out), layout.n_columns), out.dtype)
-    packs = not (grads.flags.c_contiguous and fills_vectors)
+    packs = not (grads.flags.c_contiguous and fills_vectors) or crowds(
+        problem.out_channels * problem.itemsize)
     KERNEL[problem.dtype](
         five_axes(images), five_axes(grads), sums, layout.geometry, layout.axes,
         MODE_CODES[problem.padding_mode], problem.groups, layout.n_images, layout.in_block,
@@ -86,7 +88,8 @@ def lay_out(problem, n_images, tier):
     width, group_in, group_out = lanes(problem.dtype), problem.group_size, problem.group_out
     # Two groups and more to a vector.
     is_lanewise = problem.groups > 1 and 2 * group_out <= width
-    in_place = problem.is_pointwise and not is_lanewise
+    in_place = problem.is_pointwise and not is_lanewise and not crowds(
+        problem.in_channels * problem.itemsize)
     panel = width if is_lanewise else 2 * width
     n_products = 1 if is_lanewise else problem.groups
     n_panels = -(-problem.out_channels // (n_products * panel))
@@ -157,6 +160,11 @@ def parts(problem, n_images, block, n_tasks, n_columns):
     work = n_images * problem.n_macs // problem.out_channels * n_columns / TASK_MACS
     n_bytes = problem.itemsize * problem.depth * n_columns
     return max(1, min(n_blocks, SUM_BYTES // n_bytes, round(min(MOST_TASKS, work) / n_tasks)))
+
+
+def crowds(n_bytes):
+    """Tell whether pixels so far apart share few lines of the first cache; copies spread them."""
+    return n_bytes % CROWDING == 0
 
 
 def apart(n_values, itemsize):

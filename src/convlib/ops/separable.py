@@ -1,7 +1,9 @@
 """Convolutions in steps: depthwise, depthwise and then pointwise, one axis after the other."""
 
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +15,6 @@ from convlib._native import cpu
 from convlib._problem import five_axes
 from convlib.ops._steps import fits, run_depthwise_pointwise, run_lowrank, run_passes
 from convlib.ops.conv import _plan, conv
-from convlib.shapes import output_size
 
 __all__ = ["depthwise_conv", "factorize_kernel", "separable_conv", "spatially_separable_conv"]
 
@@ -152,30 +153,28 @@ default=None
     depthwise_bias = check.bias_vector(
         depthwise_bias, between, images.dtype, "depthwise_bias")
     bias = check.bias_vector(bias, second.shape[-1], images.dtype)
-    check.choice("depthwise_activation", depthwise_activation, (None, *check.ACTIVATIONS))
-    check.choice("activation", activation, (None, *check.ACTIVATIONS))
-    window = window_settings(rank, stride, padding, dilation)
-    size = output_size(images.shape[1:-1], first.shape[:-2], **window)
-    out = check.output_array(out, (len(images), *size, second.shape[-1]), images.dtype, images,
-                             first, second, depthwise_bias, bias)
+    settings = (stride, padding, dilation, padding_mode, activation, depthwise_activation)
+    if not check.are_literals(settings):
+        settings = step_settings(rank, *settings)
     first, second = grouped(first), np.ascontiguousarray(second, images.dtype)
-    settings = (*window.values(), padding_mode, channels, depthwise_activation)
-    step, way, between = plan_step(images.shape[1:], first, images.dtype, settings)
-    product, pointwise, _ = plan_step(
-        between, second, images.dtype,
-        ((1,) * rank, "valid", (1,) * rank, "constant", 1, activation))
+    depthwise, pointwise = _separable_steps(
+        images.shape[1:], first.shape, second.shape, images.dtype, settings, cpu.tier())
+    out = check.output_array(out, (len(images), *pointwise.shape), images.dtype, images,
+                             first, second, depthwise_bias, bias)
     n_threads = check.threads(n_threads)
-    if way.name == "depthwise" and pointwise.name == "pointwise":
+    if depthwise.way.name == "depthwise" and pointwise.way.name == "pointwise":
         if out.size:
             first = np.ascontiguousarray(first, images.dtype)
             run_depthwise_pointwise(
-                step, product, way.prepare(step, first, depthwise_bias, n_threads),
-                pointwise.prepare(product, second, bias, n_threads), five_axes(images),
-                five_axes(out), depthwise_activation, activation, n_threads)
+                depthwise.problem, pointwise.problem,
+                depthwise.way.prepare(depthwise.problem, first, depthwise_bias, n_threads),
+                pointwise.way.prepare(pointwise.problem, second, bias, n_threads),
+                five_axes(images), five_axes(out), depthwise_activation, activation, n_threads)
         return out
     maps = conv(
-        images, first, depthwise_bias, **window, padding_mode=padding_mode, groups=channels,
-        activation=depthwise_activation, n_threads=n_threads)
+        images, first, depthwise_bias, stride=stride, padding=padding, dilation=dilation,
+        padding_mode=padding_mode, groups=channels, activation=depthwise_activation,
+        n_threads=n_threads)
     return conv(maps, second, bias, activation=activation, n_threads=n_threads, out=out)
 
 
@@ -242,54 +241,103 @@ default=None
     images = check.images_array("images", images, rank)
     check.channels_of("images", images, kernels[0].shape[1], "kernels_1d[0]")
     bias = check.bias_vector(bias, prod(kernels[-1].shape[1:]), images.dtype)
-    check.choice("activation", activation, (None, *check.ACTIVATIONS))
-    window = window_settings(rank, stride, padding, dilation)
-    taps = tuple(len(kernel) for kernel in kernels)
-    size = output_size(images.shape[1:-1], taps, **window)
-    out = check.output_array(out, (len(images), *size, len(bias)), images.dtype, images, *kernels,
-                             bias)
-    n_threads = check.threads(n_threads)
-    steps, ways, shape = [], [], images.shape[1:]
+    settings = (stride, padding, dilation, padding_mode, activation)
+    if not check.are_literals(settings):
+        settings = step_settings(rank, *settings)[:-1]
     kernels = [np.ascontiguousarray(kernel, images.dtype) for kernel in kernels]
     forms = [along(kernel, axis, rank) for axis, kernel in enumerate(kernels)]
-    for axis, kernel in enumerate(forms):
-        alone = [only(values, axis, 1) for values in window.values()]
-        settings = (*alone, padding_mode, kernels[axis].shape[1],
-                    activation if axis == rank - 1 else None)
-        step, way, shape = plan_step(shape, kernel, images.dtype, settings)
-        steps.append(step)
-        ways.append(way.name)
-    whole = in_one(steps)
+    steps = axis_steps(
+        images.shape[1:], tuple(kernel.shape for kernel in forms), images.dtype, settings,
+        cpu.tier())
+    out = check.output_array(out, (len(images), *steps.shape), images.dtype, images, *kernels,
+                             bias)
+    n_threads = check.threads(n_threads)
     if not out.size:
         return out
-    if rank > 1 and not lowrank.refuse(whole):
-        run_lowrank(whole, kernels, bias, five_axes(images), five_axes(out), n_threads)
+    if steps.are_lowrank:
+        run_lowrank(steps.whole, kernels, bias, five_axes(images), five_axes(out), n_threads)
         return out
     biases = [np.zeros(kernel.shape[-1], images.dtype) for kernel in forms[:-1]] + [bias]
-    if rank > 1 and set(ways) == {"depthwise"} and fits(steps):
+    if steps.are_fused:
         weights = tuple(depthwise.prepare(step, kernel, each, n_threads)
-                        for step, kernel, each in zip(steps, forms, biases))
-        run_passes(tuple(steps), weights, five_axes(images), five_axes(out), activation, n_threads)
+                        for step, kernel, each in zip(steps.problems, forms, biases))
+        run_passes(steps.problems, weights, five_axes(images), five_axes(out), activation,
+                   n_threads)
         return out
     maps = images
     for axis, kernel in enumerate(forms):
         is_last = axis == rank - 1
         maps = conv(
-            maps, kernel, biases[axis],
-            **{name: only(values, axis, 1) for name, values in window.items()},
-            padding_mode=padding_mode, groups=kernels[axis].shape[1],
-            activation=activation if is_last else None, n_threads=n_threads,
-            out=out if is_last else None)
+            maps, kernel, biases[axis], **steps.windows[axis], padding_mode=padding_mode,
+            groups=kernels[axis].shape[1], activation=activation if is_last else None,
+            n_threads=n_threads, out=out if is_last else None)
     return maps
 
 
-def plan_step(image_shape, kernel, dtype, settings):
-    """Return the problem of a step, the algorithm that 'auto' takes, and the shape behind it."""
+class _AxisSteps(NamedTuple):
+    """What is settled for all calls of a kind that go along one axis after the other."""
+
+    problems: tuple    # of the steps, and ...
+    windows: tuple     # ... their settings
+    whole: object      # the problem of all steps in one
+    are_lowrank: bool  # whether they run as products of one term
+    are_fused: bool    # whether the maps between them stay in cache
+    shape: tuple       # of the result for one image
+
+
+def step_settings(
+    rank, stride, padding, dilation, padding_mode, activation, depthwise_activation=None,
+):
+    """Return the checked settings, one value per axis."""
+    words = None, *check.ACTIVATIONS
+    return (
+        check.axis_ints("stride", stride, rank, 1),
+        check.padding_spec(padding, rank),
+        check.axis_ints("dilation", dilation, rank, 1),
+        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
+        check.choice("activation", activation, words),
+        check.choice("depthwise_activation", depthwise_activation, words),
+    )
+
+
+@lru_cache(maxsize=256)
+def _separable_steps(image_shape, depthwise_shape, pointwise_shape, dtype, settings, tier):
+    """Return the plans of both steps, with settings as `conv` remembers them."""
+    rank, channels = len(image_shape) - 1, image_shape[-1]
+    *window, padding_mode, activation, between = step_settings(rank, *settings)
+    first = _step(image_shape, depthwise_shape, dtype, (*window, padding_mode, channels, between))
+    ones = (1,) * rank
+    return first, _step(
+        first.shape, pointwise_shape, dtype, (ones, "valid", ones, "constant", 1, activation))
+
+
+@lru_cache(maxsize=256)
+def axis_steps(image_shape, kernel_shapes, dtype, settings, tier):
+    """Return the `_AxisSteps` of kernels along the axes."""
+    rank = len(kernel_shapes)
+    *window, padding_mode, activation, _ = step_settings(rank, *settings)
+    plans, windows, shape = [], [], image_shape
+    for axis, kernel_shape in enumerate(kernel_shapes):
+        alone = [only(values, axis, 1) for values in window]
+        windows.append(dict(zip(("stride", "padding", "dilation"), alone)))
+        is_last = axis == rank - 1
+        plans.append(_step(shape, kernel_shape, dtype, (
+            *alone, padding_mode, shape[-1], activation if is_last else None)))
+        shape = plans[-1].shape
+    problems = tuple(plan.problem for plan in plans)
+    whole = in_one(problems)
+    are_depthwise = all(plan.way.name == "depthwise" for plan in plans)
+    return _AxisSteps(
+        problems, tuple(windows), whole, rank > 1 and not lowrank.refuse(whole),
+        rank > 1 and are_depthwise and fits(problems), shape)
+
+
+def _step(image_shape, kernel_shape, dtype, settings):
+    """Return the plan of a step, for the algorithm that 'auto' takes."""
     stride, padding, dilation, padding_mode, groups, activation = settings
-    plan = _plan(image_shape, kernel.shape, dtype,
+    return _plan(image_shape, kernel_shape, dtype,
                  (stride, padding, padding_mode, dilation, groups, activation, "auto"), False, 0,
                  cpu.tier())
-    return plan.problem, plan.way, plan.shape
 
 
 def in_one(steps):
@@ -313,13 +361,6 @@ def along(kernel, axis, rank):
     """Return a kernel (taps, channels, multiplier) in the form that `conv` takes for an axis."""
     taps, channels, multiplier = kernel.shape
     return kernel.reshape(*only((taps,) * rank, axis, 1), 1, channels * multiplier)
-
-
-def window_settings(rank, stride, padding, dilation):
-    """Return the checked settings of windows, one value per axis."""
-    return {"stride": check.axis_ints("stride", stride, rank, 1),
-            "padding": check.padding_spec(padding, rank),
-            "dilation": check.axis_ints("dilation", dilation, rank, 1)}
 
 
 def only(values, axis, fill):
