@@ -96,20 +96,24 @@ def transform(operator, features, weight, bias=None, activation=None, n_threads=
 
 def sage(operator, features, weight, root_weight, bias, kind, activation, n_threads=None):
     """Return the activated sum of transformed neighbours and of the transformed node itself."""
-    widens = weight.shape[0] < weight.shape[1]
     if root_weight is None and kind != "max":
         return transform(operator, features, weight, bias, activation, n_threads)
-    if kind == "max" or widens:
-        gathered = operator.gather(features, reduction="max" if kind == "max" else "sum",
-                                   n_threads=n_threads)
-        if root_weight is not None:
-            gathered = np.concatenate([gathered, features], axis=-1)
-            weight = np.concatenate([weight, root_weight])
+    widens = weight.shape[0] < weight.shape[1]
+    if kind != "max" and not widens:
+        roots = product(features, root_weight, bias, n_threads=n_threads)
+        outputs = product(features, weight, n_threads=n_threads)
+        return operator.gather(outputs, added=roots, added_share=1.0, activation=activation,
+                               n_threads=n_threads)
+    gathered = operator.gather(features, reduction="max" if kind == "max" else "sum",
+                               n_threads=n_threads)
+    if root_weight is None:
         return product(gathered, weight, bias, activation, n_threads)
+    if widens:    # one product writes the wider rows once
+        both = np.concatenate([gathered, features], axis=-1)
+        return product(both, np.concatenate([weight, root_weight]), bias, activation, n_threads)
     roots = product(features, root_weight, bias, n_threads=n_threads)
-    outputs = product(features, weight, n_threads=n_threads)
-    return operator.gather(outputs, added=roots, added_share=1.0, activation=activation,
-                           n_threads=n_threads)
+    roots += product(gathered, weight, n_threads=n_threads)
+    return activated(roots, activation, n_threads)
 
 
 def gin(operator, features, layers, activation, n_threads=None):

@@ -7,6 +7,7 @@ next are read. They are cut where the kernel cuts them, which keeps the bits.
 import mmap
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,8 +36,10 @@ class FileArray:
 def kept(array):
     """Return the FileArray of a memory-mapped array that is all of its map, or the array."""
     is_whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
-    if not is_whole or array.filename is None or array.mode == "c" or not array.flags.c_contiguous:
+    if not is_whole or array.mode == "c" or not array.flags.c_contiguous:
         return array
+    if array.filename is None or not Path(array.filename).exists():
+        return array    # its file has no name, or not any more
     return FileArray(str(array.filename), array.dtype, array.offset, array.shape)
 
 
