@@ -44,7 +44,7 @@ class Progress:
     def advance(self, parts=1):
         """Tell that so many further parts are done."""
         self.done += parts
-        if self._stream is None:
+        if self._stream is None or self.done >= self.total:    # the end is near, and tells more
             return
         now = time.monotonic()
         if now - self._last >= (TERMINAL_SECONDS if self._rewrites else LOG_SECONDS):
