@@ -5,7 +5,6 @@ temporary directory first; `--size` is its side.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,7 +41,7 @@ def run(folder, job, way, working_memory):
     sink = np.lib.format.open_memmap(
         folder / "result.npy", "w+", tiling.output_dtype(function, *operands, **form, **settings),
         tiling.output_shape(function, *operands, **form, **settings))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory("VmRSS")
     began = time.perf_counter()
     if way == "whole":
         image = np.array(source)
@@ -55,8 +54,13 @@ def run(folder, job, way, working_memory):
                          **settings)
     sink.flush()
     seconds = time.perf_counter() - began
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"{seconds:.2f} {peak:.0f}")
+    print(f"{seconds:.2f} {memory('VmHWM') - before:.0f}")
+
+
+def memory(word):
+    """Return a line of the process's status in MiB: its memory now, or at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(word)) / 1024
 
 
 def write_raster(path, size):

@@ -376,9 +376,13 @@ def test_tiles_keep_to_memory_grids_and_chunks(monkeypatch):
 
 def test_memory_is_bounded(tmp_path):
     code = """
-        import resource, sys
         import numpy as np
         from convlib import filters, tiling
+
+        def memory(word):    # in MiB; getrusage would begin with the peak of the parent
+            with open("/proc/self/status") as file:
+                return next(int(line.split()[1]) for line in file if line.startswith(word)) / 1024
+
         block = np.random.default_rng(0).integers(0, 256, (50, 6000), np.uint8)
         with open("in", "wb") as file:
             for _ in range(100):
@@ -386,15 +390,16 @@ def test_memory_is_bounded(tmp_path):
         source = np.memmap("in", np.uint8, "r", shape=(5000, 6000))
         sink = np.memmap("out", np.float32, "w+", shape=(5000, 6000))
         tiling.map_tiles(filters.sobel, block, n_threads=1)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = memory("VmRSS")
         tiling.map_tiles(filters.sobel, source, sink, working_memory=16, n_threads=1)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        after = memory("VmHWM")
         assert np.array_equal(sink[2000:2100], filters.sobel(source[1990:2110])[10:-10])
-        print((after - before) / 1024)
+        print(after - before)
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path,
                             capture_output=True, text=True, check=True)
-    assert float(result.stdout) < 20    # MiB; the result has 114
+    # MiB, with the pages of both files that a tile touches; the result has 114.
+    assert float(result.stdout) < 32
 
 
 # Kills

@@ -51,7 +51,7 @@ def map_tiles(
     verbose : int, default=0
         Whether to show on the standard error how much is done, how fast, and how long the rest
         takes.
-    **settings
+    **settings : dict
         Further arguments of the function, but for `out`.
 
     Returns
@@ -238,7 +238,7 @@ def halo(function, *operands, shape=None, **settings):
         Shape of the images. It only matters for padding 'same' with a stride and for
         `output_shape`, and it tells the number of axes where nothing else does. A filter whose
         arguments do not tell it has two.
-    **settings
+    **settings : dict
         Further arguments of the function; those that do not change the windows may be left out.
 
     Returns
