@@ -1,12 +1,12 @@
 """Graph convolution against torch's and scipy's sparse products, and against PyTorch Geometric.
 
-    python benchmarks/bench_graph.py [--threads N] [--large]
+    python benchmarks/bench_graph.py [10k] [170k] [2M] [--threads N]
 
 Ratios above 1: convlib is faster. The graphs are random with a few nodes of many neighbours, as
-citation networks have them; `--large` adds one of 2 million nodes and 57 million edges, which
-needs about 6 GB. convlib is given a `Graph`, whose normalization is remembered, as torch and
-PyTorch Geometric are given a normalized matrix; 'plain' hands over a scipy matrix at each call.
-A peer that is not installed has no column of numbers.
+citation networks have them; the one of 2 million nodes and 57 million edges, which needs about
+6 GB, is only measured when it is named. convlib is given a `Graph`, whose normalization is
+remembered, as torch and PyTorch Geometric are given a normalized matrix; 'plain' hands over a scipy
+matrix at each call. A peer that is not installed has no column of numbers.
 """
 
 import argparse
@@ -40,6 +40,7 @@ class Shape(NamedTuple):
 SMALL = Shape("10k", 10_000, 100_000)
 MIDDLE = Shape("170k", 170_000, 2_350_000)
 LARGE = Shape("2M", 2_000_000, 57_000_000)
+SHAPES = {shape.name: shape for shape in (SMALL, MIDDLE, LARGE)}
 WIDTHS = (16, 64, 128, 512)
 
 
@@ -179,7 +180,8 @@ def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--large", action="store_true")
+    parser.add_argument("graphs", nargs="*", default=[SMALL.name, MIDDLE.name],
+                        choices=list(SHAPES))
     options = parser.parse_args()
     n_threads = options.threads or cpu.max_threads()
     if torch is not None:
@@ -187,8 +189,8 @@ def main():
     peers = ("plain", "scipy", "torch", "geometric")
     print(f"tier {cpu.tier()}, {n_threads} threads; ms, and what others take in multiples of it")
     print(f"{'':26s}{'convlib':>10s}" + "".join(f"{peer:>11s}" for peer in peers))
-    for shape in (SMALL, MIDDLE, *([LARGE] if options.large else [])):
-        for name, times in rows_of(shape, n_threads):
+    for graph in options.graphs:
+        for name, times in rows_of(SHAPES[graph], n_threads):
             cells = (f"{times[peer] / times['convlib']:11.2f}" if peer in times else f"{'':11s}"
                      for peer in peers)
             print(f"{name:26s}{1e3 * times['convlib']:10.3f}" + "".join(cells), flush=True)

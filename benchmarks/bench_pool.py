@@ -177,7 +177,7 @@ def main():
         for row in rows:
             print(report.POOLING_LINE.format(*report.pooling_cells(row)), flush=True)
         if arguments.json:
-            report.merge_poolings(arguments.json, rows)
+            report.merge_poolings(arguments.json, cpu.tier(), rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Fit the prices of src/convlib/_speeds.py: seconds per unit of work of each algorithm.
 
+They are those of the instruction set in use; the environment variable CONVLIB_TIER lowers it.
+
     python benchmarks/fit_speeds.py MEASUREMENTS.json [--limit SECONDS] [--write]
 
 Every algorithm runs every benchmark layer that it accepts, one image on one thread with a packed
@@ -46,7 +48,7 @@ class Case(NamedTuple):
 
     def key(self, what):
         """Return the name of a measurement in the file."""
-        return f"{self.algorithm.name}|{self.dtype}|{self.layer.name}|{what}"
+        return f"{cpu.tier()}|{self.algorithm.name}|{self.dtype}|{self.layer.name}|{what}"
 
     def amounts(self):
         """Return the amounts of work to run, and to prepare if that takes any."""
@@ -79,8 +81,10 @@ def main():
     arguments = parser.parse_args()
     cases = list(all_cases(arguments.algorithms))
     measured = gather(cases, arguments)
-    prices = {name: dict(units) for name, units in _speeds.SECONDS.items()}
-    print(f"tier {cpu.tier()}; predicted over measured seconds")
+    prices = {name: dict(units) for name, units in _speeds.prices(cpu.tier()).items()}
+    print(f"tier {cpu.tier()}; by the prices that stand there now")
+    tell_choices(cases, measured, prices)
+    print("predicted over measured seconds")
     for name in arguments.algorithms:
         own = [case for case in cases if case.algorithm.name == name]
         samples = [(case.key(what), amounts, measured[case.key(what)]) for case in own
@@ -89,10 +93,11 @@ def main():
             prices[name] |= fit(samples)
             tell(name, prices[name], samples)
     tell_choices(cases, measured, prices)
-    print(table(prices))
+    source = table(_speeds.SECONDS | {cpu.tier(): prices})
+    print(source)
     if arguments.write:
-        source = SPEEDS.read_text()
-        SPEEDS.write_text(re.sub(r"SECONDS = \{.*?\n\}\n", table(prices), source, flags=re.S))
+        SPEEDS.write_text(
+            re.sub(r"SECONDS = \{.*?\n\}\n", source, SPEEDS.read_text(), flags=re.S))
 
 
 def all_cases(names):
@@ -117,7 +122,7 @@ def gather(cases, arguments):
     path = arguments.measurements
     known = json.loads(path.read_text()) if path.exists() else {}
     known = {key: value for key, value in known.items()
-             if key.split("|")[0] not in arguments.again}
+             if key.split("|")[1] not in arguments.again}
     missing = [case for case in cases if case.key("run") not in known]
     end = time.monotonic() + arguments.limit
     for done, case in enumerate(missing):
@@ -169,7 +174,7 @@ def tell(name, prices, samples):
     order = sorted(ratios, key=ratios.get)
     print(f"{name}: {len(ratios)} runs, spread {np.exp(logarithms.std()):.2f}x")
     for key in dict.fromkeys((*order[:3], *order[-3:])):
-        print(f"    {ratios[key]:5.2f}  {key.removeprefix(name + '|').removesuffix('|run')}")
+        print(f"    {ratios[key]:5.2f}  {' '.join(key.split('|')[2:4])}")
 
 
 def tell_choices(cases, measured, prices):
@@ -201,9 +206,17 @@ def price(case, kernel, prices):
 
 def table(prices):
     """Return the source of `SECONDS`."""
+    lines = ["SECONDS = {"]
+    for tier in sorted(prices):
+        lines += [f'    "{tier}": {{', *algorithm_lines(prices[tier]), "    },"]
+    return "\n".join([*lines, "}", ""])
+
+
+def algorithm_lines(prices):
+    """Return the lines of `SECONDS` for an instruction set."""
     lines = []
     for name in NAMES:
-        line = f'    "{name}": {{'
+        line = f'        "{name}": {{'
         indent = " " * len(line)
         for unit, price in prices[name].items():
             item = f'"{unit}": {number(price)}, '
@@ -212,7 +225,7 @@ def table(prices):
                 line = indent
             line += item
         lines.append(line.removesuffix(", ") + "},")
-    return "\n".join(["SECONDS = {", *lines, "}", ""])
+    return lines
 
 
 def number(value):

@@ -117,7 +117,7 @@ def markdown_table(table):
 
 def merge(path, machine, rows):
     """Put rows into a file of results, in place of earlier ones of the same measurement."""
-    results = read(path) if path.exists() else {"machine": {"peak": {}, "read": {}}, "rows": []}
+    results = begin(path, machine["tier"])
     kept = {identity(row): row for row in results["rows"]}
     kept |= {identity(row): row for row in rows}
     old = results["machine"]
@@ -125,6 +125,16 @@ def merge(path, machine, rows):
                    for key in old[name] | machine[name]} for name in ("peak", "read")}
     results |= {"machine": old | machine | best, "rows": list(kept.values())}
     path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def begin(path, tier):
+    """Return the results in a file, or none yet; those of another machine stay by themselves."""
+    if not path.exists():
+        return {"machine": {"tier": tier, "peak": {}, "read": {}}, "rows": []}
+    results = read(path)
+    if results["machine"]["tier"] != tier:
+        raise ValueError(f"{path} holds results of {results['machine']['tier']}, not of {tier}")
+    return results
 
 
 def pooling_cells(row):
@@ -136,9 +146,9 @@ def pooling_cells(row):
             text(1e3 * row["own"], 3), text(times, 2), text(row["target"], 1))
 
 
-def merge_poolings(path, rows):
+def merge_poolings(path, tier, rows):
     """Put rows of poolings into a file of results, in place of earlier ones."""
-    results = read(path) if path.exists() else {"machine": {"peak": {}, "read": {}}, "rows": []}
+    results = begin(path, tier)
     kept = {pooling_identity(row): row for row in results.get("poolings", [])}
     kept |= {pooling_identity(row): row for row in rows}
     path.write_text(json.dumps(results | {"poolings": list(kept.values())}, indent=1) + "\n")

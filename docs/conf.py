@@ -2,7 +2,6 @@
 
 import re
 
-import convlib
 from convlib._native import cpu
 
 project = "convlib"
@@ -10,7 +9,7 @@ author = "The convlib developers"
 project_copyright = f"2026, {author}"
 version = release = cpu.version()
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
 default_role = "literal"
@@ -19,12 +18,18 @@ autosummary_generate = True
 # Methods stand on the page of their class: see _templates.
 numpydoc_show_class_members = False
 
-html_theme = "alabaster"
+html_theme = "pydata_sphinx_theme"
 html_title = "convlib"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_show_sourcelink = False
+html_sidebars = {"*": []}    # pages without pages below them
+# All that a page needs is in the site: it is read without a network.
 html_theme_options = {
-    "description": convlib.__doc__.splitlines()[0],
-    "fixed_sidebar": True,
-    "page_width": "1080px",
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
 }
 
 

@@ -1,5 +1,7 @@
 """Filters against scipy.ndimage, scikit-image and OpenCV, with the presets that equal them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -66,6 +68,70 @@ def test_scipy(shape, mode, dtype):
     for result, expected in pairs:
         assert result.dtype == dtype
         assert_close(result, expected, 4.0)
+
+
+# The textbooks' masks towards east; a step counter-clockwise moves each weight to its neighbour.
+AROUND = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))
+COMPASSES = {"kirsch": (5, 5, -3, -3, -3, -3, -3, 5), "robinson": (2, 1, 0, -1, -2, -1, 0, 1)}
+
+
+def compass_of(name):
+    """Return the eight masks of a compass, from east on."""
+    masks = np.zeros((8, 3, 3))
+    for turn, mask in enumerate(masks):
+        mask[tuple(zip(*AROUND))] = np.roll(COMPASSES[name], turn)
+    return masks
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int16", "int32"])
+@pytest.mark.parametrize("shape", [(20, 33), (3, 2), (1, 1)])
+@pytest.mark.parametrize("mode", SCIPY)
+def test_scipy_with_the_same_masks(shape, mode, dtype):
+    image = (100 * noise(shape)).astype(dtype)
+    exact, theirs = image.astype(np.float64), {"mode": SCIPY[mode], "cval": 3.0}
+
+    def ours(name, *arguments):
+        return getattr(filters, name)(
+            image, *arguments, padding_mode=mode, constant_values=3)
+
+    def summed(mask):
+        return ndimage.correlate(exact, mask, **theirs)
+
+    sharp = np.full((3, 3), -1.0)
+    sharp[1, 1] = 9
+    rows = np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])
+    slopes = summed(rows), summed(rows.T)
+    strength, angle = ours("sobel"), ours("gradient_direction")
+    pairs = [(ours("sharpen"), summed(sharp)), (strength, np.hypot(*slopes)),
+             (strength * np.sin(angle), slopes[0]), (strength * np.cos(angle), slopes[1])]
+    for name in COMPASSES:
+        every = [summed(mask) for mask in compass_of(name)]
+        pairs.append((ours(name), np.max(every, axis=0)))
+        pairs += [(ours(name, way), values) for way, values in zip(
+            ("E", "NE", "N", "NW", "W", "SW", "S", "SE"), every)]
+    pairs += [(ours("roberts", way), summed(np.pad(mask, ((1, 0), (1, 0))))) for way, mask in (
+        ("down", [[-1.0, 0], [0, 1]]), ("up", [[0, -1.0], [1, 0]]))]
+    for result, expected in pairs:
+        assert_close(result, expected, 40.0)
+
+
+@pytest.mark.parametrize("shape", [(20, 33), (3, 2), (5, 6, 7)])
+@pytest.mark.parametrize("mode", [mode for mode in SCIPY if mode != "constant"])
+def test_scipy_in_steps(shape, mode):
+    """What others make of several Gaussians; theirs see `cval` before each of them."""
+    image, theirs = noise(shape), {"mode": SCIPY[mode]}
+    ours = {"padding_mode": mode}
+    narrow, wide = (ndimage.gaussian_filter(image, sigma, **theirs) for sigma in (1.2, 1.92))
+    assert_close(filters.difference_of_gaussians(image, 1.2, **ours), narrow - wide, 4.0)
+    assert_close(filters.unsharp_mask(image, 1.2, 0.7, **ours), image + 0.7 * (image - narrow), 4.0)
+    orders = [np.bincount(pair, minlength=len(shape)) for pair in
+              itertools.combinations_with_replacement(range(len(shape)), 2)]
+    for part, order in zip(filters.hessian(image, 1.2, normalize="scipy", **ours), orders):
+        assert_close(part, ndimage.gaussian_filter(image, 1.2, order=order, **theirs), 4.0)
+    slopes = [ndimage.sobel(image, axis, **theirs) for axis in range(len(shape))]
+    products = [one * other for one, other in itertools.combinations_with_replacement(slopes, 2)]
+    for part, values in zip(filters.structure_tensor(image, 1.2, **ours), products):
+        assert_close(part, ndimage.gaussian_filter(values, 1.2, **theirs), 40.0)
 
 
 @pytest.mark.parametrize("mode", SCIPY)

@@ -10,8 +10,9 @@ import pytest
 
 import convlib as cl
 from conftest import runnable_tiers
+from convlib import _speeds
 from convlib._algorithms import NAMES, by_name
-from convlib._conv import igemm, lowrank, planes, pointwise, stencil
+from convlib._conv import fft, igemm, lowrank, planes, pointwise, stencil
 from convlib._native import cpu
 from convlib._terms import aligned
 from convlib._validation import ACTIVATIONS, PADDING_MODES
@@ -291,6 +292,15 @@ def test_work_is_positive_and_priced(algorithm, packed):
     assert by_name(plan.algorithm).name == plan.algorithm
 
 
+def test_costs_go_by_the_prices_of_the_tier(tier, monkeypatch):
+    shapes = (56, 56, 64), (5, 5, 64, 64)
+    costs = cl.explain_conv(*shapes).costs
+    twice = {name: {unit: 2 * price for unit, price in units.items()}
+             for name, units in _speeds.prices(tier).items()}
+    monkeypatch.setitem(_speeds.SECONDS, tier, twice)
+    assert cl.explain_conv(*shapes).costs == {name: 2 * cost for name, cost in costs.items()}
+
+
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_layouts_are_those_of_the_tier(algorithm):
     shape, kernel_shape, options = PROBLEMS[algorithm][0]
@@ -315,6 +325,39 @@ def test_pads_along_the_depth_of_a_flat_volume():
     out = cl.conv(images, kernel, padding=(1, 0, 0))
     assert not out[:, [0, 2]].any()
     Solution(images, kernel, padding=(1, 0, 0)).check(out, "float64", "fft")
+
+
+@each_dtype
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("kind", ["channels", "pixels"])
+def test_tiles_of_every_length(tier, kind, rank, dtype, monkeypatch):
+    channels = 16 if kind == "channels" else 1
+    for length in fft.LENGTHS[kind] if rank == 2 else fft.LINES:
+        shape = (*(length + 3,) * rank, channels)    # more than one tile
+        images, kernel = cast(
+            (sample((1, *shape)), sample((*(5,) * rank, channels, channels), 1)), dtype)
+        packed = cl.pack_kernel(kernel, shape, algorithm="igemm", dtype=dtype)
+        tile = fft.Tile(kind, 1 if rank == 1 else length, length)
+        if not fft.is_small(packed._plan(shape)[0], tile):
+            continue
+        expected = cl.conv(images, packed)
+        monkeypatch.setattr(fft, "choose_tile", lambda problem, tile=tile: tile)
+        packed = cl.pack_kernel(kernel, shape, algorithm="fft", dtype=dtype)
+        assert packed._prepared().tile == tile
+        error = np.abs(cl.conv(images, packed) - expected).max()
+        assert error <= 20 * np.finfo(dtype).eps * np.abs(expected).max()
+
+
+@each_dtype
+def test_kernels_of_thousands_of_taps_go_through_long_lines(tier, dtype):
+    signal, kernel = sample(30_000), sample(9000, 1)
+    images, weights = cast((signal[np.newaxis, :, np.newaxis], kernel[:, None, None]), dtype)
+    packed = cl.pack_kernel(weights, images.shape[1:], dtype=dtype)
+    assert packed.algorithm == "fft"
+    expected = np.correlate(signal, kernel)
+    out = cl.conv(images, packed)[0, :, 0]
+    levels = 16    # of butterflies, in the longest line; each rounds once
+    assert np.abs(out - expected).max() <= levels * np.finfo(dtype).eps * np.abs(expected).max()
 
 
 @each_dtype

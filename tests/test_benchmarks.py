@@ -1,6 +1,7 @@
 """Tests of the benchmark layers, the prices of what algorithms do, the fit and the tables."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import pytest
 import convlib as cl
 import fit_speeds
 import report
+from convlib import _speeds
 from convlib._algorithms import NAMES, by_name
-from convlib._speeds import SECONDS
 from shapes import CLASSES, LAYERS
 
 
@@ -42,13 +43,15 @@ def test_alternatives_read_as_many_pixels(layer):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_unit_of_work_has_a_price(name, dtype):
+    units = {frozenset(prices[name]) for prices in _speeds.SECONDS.values()}
+    assert len(units) == 1      # the same on every instruction set
     accepted = [problem for layer in LAYERS
                 if not by_name(name).refuse(problem := problem_of(layer, dtype))]
     assert accepted
     for problem in accepted:
         for packed in (False, True):
             amounts = by_name(name).work(problem, packed)
-            assert set(amounts) <= set(SECONDS[name])
+            assert set(amounts) <= set(*units)
             assert min(amounts.values()) >= 0
             assert by_name(name).cost(problem, packed) > 0
 
@@ -68,13 +71,19 @@ def test_fit_finds_the_prices_that_explain_the_times():
 
 
 def test_table_of_prices_reads_back():
-    prices = {name: {f"unit{i}": 1.2345e-10 * 10**i for i in range(9)} for name in NAMES}
+    prices = {tier: {name: {f"unit{i}": 1.2345e-10 * 10**i + 1e-9 * wide for i in range(9)}
+                     for name in NAMES} for wide, tier in enumerate(("x86_v3", "x86_v4"))}
     source = fit_speeds.table(prices)
     assert max(map(len, source.splitlines())) <= 99
     space = {}
     exec(source, space)
-    for name in NAMES:
-        assert space["SECONDS"][name] == pytest.approx(prices[name], rel=0.05)
+    assert list(space["SECONDS"]) == list(prices)
+    for tier, name in product(prices, NAMES):
+        assert space["SECONDS"][tier][name] == pytest.approx(prices[tier][name], rel=0.05)
+
+
+def test_the_table_of_prices_is_as_the_fit_writes_it():
+    assert fit_speeds.table(_speeds.SECONDS) in fit_speeds.SPEEDS.read_text()
 
 
 def row(layer, peer, packed, **own):
@@ -101,3 +110,13 @@ def test_results_replace_those_of_the_same_layer(tmp_path):
     assert [each["layer"] for each in results["rows"]] == ["a", "b7.0", "b5.0"]
     assert results["rows"][0]["own"]["packed"] == 2.0
     assert results["machine"]["peak"] == {"float32 2": 7.0}
+
+
+def test_results_of_another_instruction_set_are_refused(tmp_path):
+    path = tmp_path / "results.json"
+    report.merge(path, {"tier": "any", "peak": {}, "read": {}}, [row("a", 4.0, 1.0)])
+    with pytest.raises(ValueError, match="of any, not of other"):
+        report.merge_poolings(path, "other", [])
+    with pytest.raises(ValueError, match="of any, not of other"):
+        report.merge(path, {"tier": "other", "peak": {}, "read": {}}, [])
+    assert len(report.read(path)["rows"]) == 1

@@ -12,6 +12,7 @@ import reference_features
 from convlib import ConvFeatures, banks
 from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import BLOCK_BYTES
+from convlib.ops._phases import Product
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(2, 1, (7, 9, 10, 4)).astype(np.float32)
@@ -580,12 +581,20 @@ def test_pickled_transformers_give_the_same_bits(case):
     np.testing.assert_array_equal(loaded.transform(images), features)
 
 
+def test_transposed_kernels_are_packed_once(monkeypatch):
+    images, parameters = CASES["transposed groups"]
+    fitted = ConvFeatures(random_state=0, **parameters)
+    features = fitted.fit_transform(images)
+    monkeypatch.setattr(Product, "pack", None)
+    np.testing.assert_array_equal(fitted.transform(images), features)
+
+
 def test_verbose_tells_how_far_it_is(capsys):
     transformer = ConvFeatures(3, random_state=0, verbose=1, working_memory=1e-3).fit(IMAGES)
     transformer.transform(IMAGES)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "[ConvFeatures] 1 of 7 images"
-    assert lines[-1] == "[ConvFeatures] 7 of 7 images"
+    assert capsys.readouterr().err.startswith("ConvFeatures: 7 of 7 images, ")
+    ConvFeatures(3, kernels="backprop", random_state=0, verbose=1).fit(IMAGES, np.arange(7) % 2)
+    assert capsys.readouterr().err.startswith("ConvFeatures: 30 of 30 epochs, ")
 
 
 def test_digits_are_told_apart_better_than_by_pixels():

@@ -206,6 +206,6 @@ def test_empty_axes_are_refused():
 
 def test_verbose_may_be_a_bool(capsys):
     ConvFeatures(2, verbose=True).fit_transform(IMAGES)
-    assert "6 of 6 images" in capsys.readouterr().out
+    assert "6 of 6 images" in capsys.readouterr().err
     ConvFeatures(2, verbose=False).fit_transform(IMAGES)
-    assert not capsys.readouterr().out
+    assert not capsys.readouterr().err

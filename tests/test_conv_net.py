@@ -1,6 +1,8 @@
 """ConvNetClassifier and ConvNetRegressor: they learn, keep their bits, and are scikit-learn's."""
 
+import operator
 import pickle
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +16,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import convlib as cl
 from convlib import layers as nn
+from convlib._layers import room as room_module
+from convlib._layers.room import Room
+from convlib.estimators import _training as training
+from convlib.estimators._conv_network import ConvNetwork
 
 QUICK = {"max_iter": 40, "learning_rate_init": 0.02, "random_state": 0}
 SIGNALS = {"hidden_channels": (8,), "kernel_size": (3,)} | QUICK
@@ -82,6 +88,34 @@ def test_same_bits_for_any_number_of_threads_and_blocks(layers, dtype):
     first.set_params(working_memory=0.05)
     np.testing.assert_array_equal(first.predict_proba(images), expected)
     np.testing.assert_array_equal(first.predict_proba(images[7:8]), expected[7:8])
+
+
+def test_steps_of_training_use_memory_again():
+    """Every step has the gradients that new memory gives, and takes none after the first."""
+    rng = np.random.default_rng(0)
+    network = ConvNetwork((*BLOCKS[:6], nn.AveragePool(), nn.Flatten(), nn.Dense(10)), (8, 8, 1),
+                          rng, np.dtype(np.float32), 2)
+    network.load = lambda batch: IMAGES[batch]
+    network.loss_of = lambda outputs, batch: training.softmax_cross_entropy(outputs, Y[batch])
+    network.unsettle()
+    blocks = None
+    for batch in (slice(0, 40), slice(40, 80), slice(80, 110)):
+        room, network.room = network.room, Room()
+        expected = network.loss_and_gradients(batch, rng)
+        network.room = room
+        loss, gradients = network.loss_and_gradients(batch, rng)
+        assert loss == expected[0]
+        for array, other in zip(gradients, expected[1], strict=True):
+            np.testing.assert_array_equal(array, other)
+        assert blocks is None or all(map(operator.is_, room._blocks, blocks))
+        blocks = list(room._blocks)
+    assert len(blocks) > 10
+    with mock.patch.object(room_module, "MOST_BYTES", 40):
+        small_room = Room()
+        assert small_room.array((2, 3), np.dtype(np.float32)).shape == (2, 3)
+        assert small_room.array((5,), np.dtype(np.float32)) is None
+        small_room.begin()
+        assert small_room.array((5,), np.dtype(np.float32)).shape == (5,)
 
 
 def test_learns_digits():

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from convlib import filters
 from convlib._filters import _networks, rank
-from convlib._native import cpu
+from convlib._native import cpu, rank_filter, rank_order
 
 # What scipy calls the modes of numpy.pad.
 MODES = {"symmetric": "reflect", "reflect": "mirror", "edge": "nearest", "wrap": "wrap",
@@ -215,23 +215,69 @@ def test_networks_select(n_rows, n_columns):
         assert len(lines) == n_rows + program.n_lines
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64", "int64"])
+# What each way below the chooser is called, and its predicted speeds.
+WAYS = {
+    "network": (rank_filter.rank_filter, ("SLOT_SECONDS", "VECTOR_SECONDS")),
+    "ranks": (rank_order.rank_order, ("MOVE_SECONDS", "RANK_SECONDS", "FOUND_SECONDS")),
+    "counts": (rank_order.rank_bytes, ("COUNT_SECONDS", "SUM_SECONDS", "DIGITS_SECONDS")),
+}
+
+
+def plan_of(image, size, k):
+    """Return the plan for one image without channels."""
+    return rank._plan(image.shape, 1, image.dtype, size, None, k, None, "symmetric", cpu.tier())
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "float32", "float64", "int64"])
 @pytest.mark.parametrize("size", [(7, 7), (3, 3, 3), (1, 21), (13, 2)])
-def test_network_and_ranks_agree(monkeypatch, size, dtype):
-    """Both ways below the chooser give the same."""
+def test_all_ways_agree(monkeypatch, size, dtype):
+    """Each of them is taken where the others are slow, and gives the same."""
     image = image_of((4, 60, 50)[-len(size):], dtype, 8)
     results = []
-    for seconds in (1e-30, 1e30):
-        monkeypatch.setattr(rank, "SLOT_SECONDS", seconds)
-        monkeypatch.setattr(rank, "VECTOR_SECONDS", seconds)
-        rank._plan.cache_clear()
-        results.append(filters.median(image, size))
-        plan = rank._plan(
-            image.shape, 1, image.dtype, size, None, np.prod(size) // 2, None, "symmetric",
-            cpu.tier())
-        assert plan.is_ranked == (seconds > 1)
+    for way, (kernel, _) in WAYS.items():
+        if way == "counts" and dtype not in ("uint8", "int8"):
+            continue
+        with monkeypatch.context() as patch:
+            for other, (_, speeds) in WAYS.items():
+                for name in speeds if other != way else ():
+                    patch.setattr(rank, name, 1.0)
+            rank._plan.cache_clear()
+            assert plan_of(image, size, np.prod(size) // 2).kernel is kernel
+            results.append(filters.median(image, size))
     rank._plan.cache_clear()
-    np.testing.assert_array_equal(*results)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+@pytest.mark.parametrize(("shape", "size"), [
+    ((80, 150), (17, 19)), ((70, 37), (31, 33)), ((9, 20, 30), (5, 9, 11)), ((3, 5), (255, 257)),
+])
+def test_bytes_in_large_windows_are_counted(tier, shape, size, dtype):
+    """Over many tiles, for all ranks, threads and channels."""
+    full = np.random.default_rng(11).integers(0, 256, shape).astype("uint8").view(dtype)
+    n = np.prod(size)
+    ranks = {q: int(n * q / 100) for q in (0.4, 50, 99)}
+    for image in (full, full // 16):
+        assert plan_of(image, size, n // 2).kernel is rank_order.rank_bytes
+        values = windows(image, np.ones(size, bool), "symmetric")
+        values.partition(list(ranks.values()), axis=-1)
+        for q, k in ranks.items():
+            for n_threads in (1, 2):
+                result = filters.percentile(image, q, size, n_threads=n_threads)
+                np.testing.assert_array_equal(result, values[..., k])
+    result = filters.median(np.stack([full, full[::-1]], axis=-1), size, channel_axis=-1)
+    for c, image in enumerate((full, full[::-1])):
+        np.testing.assert_array_equal(result[..., c], filters.median(image, size))
+
+
+def test_windows_with_more_bytes_than_are_counted():
+    image = image_of((4, 5), "uint8", 12)
+    assert plan_of(image, (256, 256), 2**15).kernel is rank_order.rank_order
+    values = windows(image, np.ones((256, 256), bool), "symmetric")
+    values.partition(2**15, axis=-1)
+    np.testing.assert_array_equal(filters.median(image, 256), values[..., 2**15])
 
 
 SMALL = hnp.arrays(np.int16, hnp.array_shapes(min_dims=1, max_dims=3, max_side=12),

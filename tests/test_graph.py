@@ -1,5 +1,7 @@
 """Graph operators against dense float64 references, and what they refuse."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 import convlib as cl
 import reference_graph as reference
+from convlib.graph import Graph, _adjacency
+from convlib.graph._adjacency import adjacency_of
 
 pytestmark = pytest.mark.kernels
 
@@ -144,11 +148,12 @@ def test_gcn(n_outputs, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ["mean", "max", "sum"])
 @pytest.mark.parametrize("has_root", [False, True])
-def test_sage(has_root, kind, dtype):
+@pytest.mark.parametrize("n_outputs", [9, 25])
+def test_sage(n_outputs, has_root, kind, dtype):
     graph = random_graph(31)
     features = random_features((31, 17), dtype)
-    weight, root = (random_features((17, 9), dtype, seed) for seed in (2, 3))
-    bias = random_features(9, dtype, 4)
+    weight, root = (random_features((17, n_outputs), dtype, seed) for seed in (2, 3))
+    bias = random_features(n_outputs, dtype, 4)
     ones = (reference.dense(graph) != 0).astype(float)
     if kind == "max":
         gathered = reference.extremes(ones, features, np.max)
@@ -326,6 +331,31 @@ def test_broken_arrays_are_refused(indptr, indices, message):
         cl.graph.aggregate(np.ones((3, 2)), broken(indptr, indices))
 
 
+@pytest.mark.parametrize("layout", ["csc", "bsr", "coo"])
+@pytest.mark.parametrize("place", [-1, 4])
+def test_broken_indices_of_other_formats_are_refused(place, layout):
+    graph = sp.csr_array(np.ones((4, 4)))
+    graph = graph.tobsr((1, 1)) if layout == "bsr" else graph.asformat(layout)
+    (graph.coords[0] if layout == "coo" else graph.indices)[2] = place
+    for call in (lambda: cl.graph.propagate(np.ones((4, 2)), graph), lambda: Graph(graph)):
+        with pytest.raises(ValueError, match=r"indices in 0 \.\. 3"):
+            call()
+
+
+def test_memory_holds_the_result_and_nothing_of_the_size_of_the_edges():
+    rng = np.random.default_rng(0)
+    ends = rng.integers(0, 2000, (2, 400_000))
+    graph = Graph(sp.csr_array((np.ones(400_000, np.float32), ends), shape=(2000, 2000)))
+    features = random_features((2000, 32), "float32")
+    for call in (cl.graph.propagate, cl.graph.aggregate):
+        call(features, graph)    # the normalization is remembered
+        tracemalloc.start()
+        result = call(features, graph)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < result.nbytes + 50_000
+
+
 @pytest.mark.parametrize(("adjacency", "error", "message"), [
     (np.ones((3, 3)), TypeError, "adjacency must be a scipy.sparse matrix or array; got ndarray"),
     (sp.csr_array((3, 4)), ValueError, r"must be square, .*got shape \(3, 4\)"),
@@ -354,11 +384,21 @@ def test_bad_settings_are_refused(options, error, message):
         cl.graph.propagate(np.ones((3, 2)), sp.csr_array(np.eye(3)), **options)
 
 
-def test_negative_sums_are_refused_unless_signed():
-    graph = sp.csr_array(np.array([[0.0, -2], [1, 0]]))
-    with pytest.raises(ValueError, match="row 0; signed=True takes sums of magnitudes"):
+@pytest.mark.parametrize("row", [[3.0, -2], [2, -2], [0, -2]])
+def test_negative_weights_are_refused_unless_signed(row):
+    graph = sp.csr_array(np.array([[0.0, 1], row]))
+    with pytest.raises(ValueError, match="got -2 in row 1; signed=True takes sums of magnitudes"):
         cl.graph.propagate(np.ones((2, 1)), graph)
     assert np.isfinite(cl.graph.propagate(np.ones((2, 1)), graph, signed=True)).all()
+    cl.graph.propagate(np.ones((2, 1)), graph, normalization="row")
+
+
+def test_sums_do_not_depend_on_where_edges_are_cut(monkeypatch):
+    graph = adjacency_of("adjacency", random_graph(60, 0.5), np.float64)
+    expected = graph.sums()
+    monkeypatch.setattr(_adjacency, "EDGES_AT_ONCE", 7)
+    np.testing.assert_array_equal(graph.sums(), expected)
+    np.testing.assert_allclose(expected, random_graph(60, 0.5).sum(axis=1))
 
 
 @pytest.mark.parametrize(("weight", "bias", "message"), [

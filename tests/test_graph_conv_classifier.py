@@ -173,9 +173,11 @@ def test_new_graph_at_prediction():
 def test_cross_validation_with_node_numbers():
     classifier = cl.GraphConvClassifier(graph=Graph(ADJACENCY, FEATURES), **QUICK)
     assert cross_val_score(classifier, NUMBERS, LABELS, cv=3).mean() > 0.85
-    search = GridSearchCV(classifier, {"hidden_units": [2, 16]}, cv=3).fit(NUMBERS, LABELS)
+    pipeline = make_pipeline(classifier)
+    search = GridSearchCV(pipeline, {"graphconvclassifier__hidden_units": [2, 16]}, cv=3)
+    search.fit(NUMBERS, LABELS)
     assert search.best_score_ > 0.85
-    assert search.best_estimator_.graph is classifier.graph
+    assert search.best_estimator_[0].graph is classifier.graph
 
 
 def test_metadata_routing_in_a_pipeline():
@@ -191,6 +193,8 @@ def test_metadata_routing_in_a_pipeline():
         graph = Graph(ADJACENCY, FEATURES)
         scores = cross_val_score(classifier, NUMBERS, LABELS, params={"adjacency": graph}, cv=3)
         assert scores.mean() > 0.8
+        search = GridSearchCV(classifier, {"max_iter": [1, 60]}, cv=3)
+        assert search.fit(NUMBERS, LABELS, adjacency=graph).best_params_ == {"max_iter": 60}
         with pytest.raises(ValueError, match="Cross-validation slices the rows"):
             cross_val_score(classifier, FEATURES, LABELS, params={"adjacency": ADJACENCY}, cv=3,
                             error_score="raise")
@@ -203,6 +207,9 @@ def test_graph_of_near_rows(conv, graph):
     classifier = cl.GraphConvClassifier(conv, graph=graph, dropout=0.1, **QUICK)
     scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, y, cv=3)
     assert scores.mean() > 0.85
+    if conv == "gcn":
+        search = GridSearchCV(classifier, {"max_iter": [1, 60]}, cv=3).fit(X, y)
+        assert search.best_params_ == {"max_iter": 60}
     classifier.fit(X[::2], y[::2])
     expected = classifier.decision_function(X)
     # New rows do not know of each other, and fitted ones are like any other.

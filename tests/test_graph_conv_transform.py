@@ -347,6 +347,7 @@ def test_neighbours_in_a_pipeline():
     search = GridSearchCV(model, {"graphconvtransform__n_hops": [0, 1]}, cv=3)
     search.fit(X[:600], y[:600])
     assert search.score(X[600:], y[600:]) > 0.9
+    assert cross_val_score(search.best_estimator_, X[:600], y[:600], cv=3).mean() > 0.9
 
 
 # Lists of graphs.

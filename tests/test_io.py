@@ -1,5 +1,7 @@
 """ONNX files: networks come back as they were, onnxruntime agrees, and bad files are refused."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -202,7 +204,7 @@ def conv_model(**changes):
 
 
 @pytest.mark.parametrize(("proto", "message"), [
-    (conv_model(dims=(2**20, 2**20, 2**20, 3)), "more than the"),
+    (conv_model(dims=(2**20, 2**20, 2**20, 3)), "'w' of shape .* more than the"),
     (conv_model(dims=(6, 4, 3, 4)), "there are"), (conv_model(dims=(-6, 4, 3, 3)), "negative"),
     (conv_model(raw_data=b"1234"), "there are"),
     (conv_model(data_type=TensorProto.STRING), "STRING"),
@@ -223,6 +225,16 @@ def conv_model(**changes):
     (model([node("Add", "x w", "y")], {"w": drawn(4, 1, 1)}), "inputs that are computed"),
     (model([node("Concat", "x x", "y", axis=1)], {}), "each once"),
     (model([node("Relu", "x", "y")], {}, ("n", "c", 9, 8)), "input_shape must be given"),
+    (model([node("Flatten", "x", "y")], {}, (1, 4, 2**20, 2**20)), "flattened maps of shape"),
+    (model([node("Gather", "x i", "y", axis=1)], {"i": np.array([0])}, (1, 2**60, 1, 1)),
+     "another order"),
+    (model([node("Clip", "x low", "y")], {"low": np.zeros(0, np.float32)}), "Clip"),
+    (model([node("MatMul", "x", "y")], {}, (1, 4)), "weights must be given"),
+    (model([node("DeformConv", "x", "y")], {}), "weights must be given"),
+    (model([node("DeformConv", "x w", "y")], {"w": drawn(6, 4, 3, 3)}), "offsets must be given"),
+    (model([node("Gather", "x", "y", axis=1)], {}), "indices must be given"),
+    (model([helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Relu", ["y"], [""])], {}),
+     "has no output"),
 ])
 def test_what_is_not_read_is_told(proto, message, tmp_path):
     (tmp_path / "model.onnx").write_bytes(proto.SerializeToString())
@@ -240,6 +252,22 @@ def test_files_that_are_no_models(tmp_path):
         load_onnx(path, max_bytes=100)
     with pytest.raises(FileNotFoundError):
         load_onnx(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("proto", [MIXED, FLAT], ids=["mixed", "flat"])
+def test_damaged_files_are_refused_and_nothing_else(proto, tmp_path):
+    """Whatever is cut off or changed, there is a ValueError or a network, and no other error."""
+    path, whole, rng = tmp_path / "model.onnx", proto.SerializeToString(), np.random.default_rng(0)
+    for number in range(60):
+        damaged = bytearray(whole[:rng.integers(len(whole))] if number < 30 else whole)
+        if number >= 30:
+            for place in rng.integers(len(whole), size=2):
+                damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        network = None
+        with suppress(ValueError):
+            network = load_onnx(path)
+        assert network is None or (number >= 30 and isinstance(network, nn.Network))
 
 
 def test_sizes_the_model_leaves_open(tmp_path):

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convlib import PixelFeatures
+from convlib import PixelFeatures, banks
 from convlib.estimators._pixel_images import boxes_around, tiles
 from convlib.estimators._pixel_maps import MAPS
 
@@ -235,6 +235,16 @@ def test_banks_are_correlations(shape):
     for k in range(3):
         expected = ndimage.correlate(IMAGE.astype(float), bank[:, :, 0, k])
         np.testing.assert_allclose(features[:, k], expected.ravel(), atol=2e-5)
+
+
+@pytest.mark.parametrize("image", [IMAGE, VOLUME])
+def test_banks_go_by_name(image):
+    for name in ("laws", "sobel", *(["gabor"] if image.ndim == 2 else [])):
+        kernels = banks.named_bank(name, image.ndim, dtype="float64")
+        np.testing.assert_array_equal(PixelFeatures([], bank=name).fit_transform(image),
+                                      PixelFeatures([], bank=kernels).fit_transform(image))
+    with pytest.raises(ValueError, match=r"bank must be one of 'dct', .*; got 'sobol'"):
+        PixelFeatures(bank="sobol").fit(image)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, bool, np.int64, np.float64])

@@ -101,8 +101,9 @@ class Ties:
         return ties
 
     def check(self):
-        print(f"{self.ties} ties of {self.points} points")
-        assert self.ties <= MOST_TIES * self.points
+        found = f"{self.ties} ties of {self.points} points"
+        print(found)    # pytest -rP shows it
+        assert self.ties <= MOST_TIES * self.points, found
 
 
 @pytest.mark.kernels
@@ -323,6 +324,21 @@ def test_memory_estimate_covers_what_is_allocated(name, shape, dtype):
     assert 0.2 * estimate < peak < estimate + 100_000
 
 
+def test_memory_estimate_refuses_other_series():
+    estimator = RocketFeatures(4).fit(CASES["channels"])
+    with pytest.raises(ValueError, match="shape must hold series of 3 channels, as in fit; got 2"):
+        estimator.estimate_memory((5, 70, 2))
+    with pytest.raises(TypeError, match="dtype must be a dtype of real numbers"):
+        estimator.estimate_memory((5, 70, 3), dtype="S3")
+
+
+def test_lists_of_lists_and_arrays_of_arrays():
+    arrays = [np.arange(3.0), np.arange(5.0)]
+    expected = RocketFeatures(4, random_state=0).fit_transform(arrays)
+    for X in ([list(one) for one in arrays], tuple(arrays), np.array(arrays, dtype=object)):
+        np.testing.assert_array_equal(RocketFeatures(4, random_state=0).fit_transform(X), expected)
+
+
 def test_features_tell_frequencies_apart():
     rng = np.random.default_rng(0)
     time = np.arange(100)
@@ -361,6 +377,8 @@ def test_cross_validation_and_set_output():
     (RocketFeatures(4), np.ones((2, 3, 4, 5)), r"X must have shape"),
     (RocketFeatures(4), [np.ones((3, 2)), np.ones((4, 3))], "the same channels"),
     (RocketFeatures(4), [np.array([1.0, np.nan]), np.ones(3)], "NaN"),
+    (RocketFeatures(4), [np.ones(0), np.ones(3)], "X must not have an empty axis"),
+    (RocketFeatures(4), [np.ones(()), np.ones(3)], "X must have shape"),
 ])
 def test_bad_input_is_refused(estimator, X, match):
     with pytest.raises((ValueError, TypeError), match=match):

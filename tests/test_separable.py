@@ -133,6 +133,16 @@ def test_conv_finds_kernels_of_few_terms():
     assert chosen([np.full((9, 9), np.nan)]) != "lowrank"
 
 
+@pytest.mark.parametrize(("size", "most"), [((5, 5), 2), ((9, 7), 3)])
+def test_terms_that_save_no_products_are_not_used(size, most):
+    for rank in (most, most + 1):
+        terms = [[sample(taps, 9 * i + axis) for axis, taps in enumerate(size)]
+                 for i in range(rank)]
+        kernel = total(terms, size)[..., np.newaxis, np.newaxis]
+        refusals = cl.explain_conv((512, 512, 1), kernel).refusals
+        assert ("lowrank" in refusals) == (rank > most)
+
+
 def test_a_shape_alone_has_no_rank():
     refusals = cl.explain_conv((512, 512, 1), (9, 9, 1, 1)).refusals
     assert "not known" in refusals["lowrank"]

@@ -14,7 +14,7 @@ ACTIVATION_CODES = {None: 0} | {name: code for code, name in enumerate(ACTIVATIO
 CACHE_LINE = 64
 PREPARED_BYTES = 64 * 2**20  # larger prepared kernels are refused, where there are smaller ones
 MOST_DILATION = 4096         # for ways whose tables or bands grow with the dilation
-STREAM_BYTES = 16 * 2**20    # outputs larger than this are stored past the caches
+STREAM_BYTES = 16 * 10**6    # outputs larger than this are stored past the caches
 
 # Predicted speeds of one thread.
 CALL_SECONDS = 5e-6      # of any call

@@ -52,6 +52,12 @@ def flag(name, value):
     return bool(value)
 
 
+def verbosity(value):
+    """Check `verbose`: a bool, or an int from 0 on."""
+    if not isinstance(value, (bool, np.bool_)):
+        integer("verbose", value, 0)
+
+
 def integer(name, value, minimum):
     """Return `value` as one int that is at least `minimum`."""
     number = as_int(value)
@@ -109,17 +115,17 @@ def axis_ints(name, value, rank, minimum):
     """Return `value`, an int for every axis or one int per axis, as a tuple of `rank` ints."""
     number = as_int(value)
     entries = (number,) * rank if number is not None else as_entries(value)
-    allowed = f"an int or a sequence of {_count(rank, 'int')}, each at least {minimum}"
-    return _ints(name, value, entries, (rank,), minimum, allowed)
+    return _ints(name, value, entries, (rank,), minimum, lambda: (
+        f"an int or a sequence of {_count(rank, 'int')}, each at least {minimum}"))
 
 
 def spatial_size(name, value, minimum, one_axis=True):
     """Return `value`, the ints of 1 to 3 axes, as a tuple; one int is one axis if `one_axis`."""
     number = as_int(value) if one_axis else None
     entries = (number,) if number is not None else as_entries(value)
-    allowed = f"a sequence of 1 to 3 ints, one per axis, each at least {minimum}"
-    allowed = f"an int (one axis) or {allowed}" if one_axis else allowed
-    return _ints(name, value, entries, (1, 2, 3), minimum, allowed)
+    return _ints(name, value, entries, (1, 2, 3), minimum, lambda: (
+        ("an int (one axis) or " if one_axis else "")
+        + f"a sequence of 1 to 3 ints, one per axis, each at least {minimum}"))
 
 
 def padding_spec(padding, rank):
@@ -299,6 +305,18 @@ def result_dtype(dtype):
     if dtype in (np.float32, np.float64):
         return dtype
     return np.dtype(np.float32) if dtype.itemsize <= 2 else np.dtype(np.float64)
+
+
+def computed_dtype(name, dtype):
+    """Return the dtype in which X of a dtype, given as users name it, is computed."""
+    allowed = "a dtype of real numbers, such as 'float32'"
+    try:
+        array_dtype = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(_refusal(name, allowed, dtype)) from error
+    if array_dtype.kind not in "fiubO":
+        raise TypeError(_refusal(name, allowed, dtype))
+    return result_dtype(array_dtype)
 
 
 def transposed_kernel_array(name, kernel):
@@ -508,16 +526,14 @@ def float_dtype(dtype):
 
 def image_shape(name, shape, rank):
     """Return the shape of one image, (*size, channels), as a tuple of ints."""
-    entries = as_entries(shape)
-    allowed = f"a sequence of {rank + 1} ints, the spatial axes and then the channels, each at " \
-        "least 1"
-    return _ints(name, shape, entries, (rank + 1,), 1, allowed)
+    return _ints(name, shape, as_entries(shape), (rank + 1,), 1, lambda: (
+        f"a sequence of {rank + 1} ints, the spatial axes and then the channels, each at least 1"))
 
 
 def batch_shape(name, shape):
     """Return the shape of X, flat or as images, as a tuple of ints."""
-    allowed = "a sequence of 2 to 5 ints, each at least 1"
-    return _ints(name, shape, as_entries(shape), (2, 3, 4, 5), 1, allowed)
+    return _ints(name, shape, as_entries(shape), (2, 3, 4, 5), 1,
+                 lambda: "a sequence of 2 to 5 ints, each at least 1")
 
 
 def array_shape(name, shape, n_axes=None):
@@ -532,8 +548,8 @@ def kernel_shape(name, kernel):
     """Return the shape of a kernel, given as an array or as the shape itself."""
     entries = as_entries(kernel)
     if entries is not None and all(as_int(entry) is not None for entry in entries):
-        allowed = "3 to 5 ints (*kernel_size, in_channels // groups, out_channels), each at least 1"
-        return _ints(name, kernel, entries, (3, 4, 5), 1, allowed)
+        return _ints(name, kernel, entries, (3, 4, 5), 1, lambda: (
+            "3 to 5 ints (*kernel_size, in_channels // groups, out_channels), each at least 1"))
     return kernel_array(name, kernel).shape
 
 
@@ -613,6 +629,8 @@ def windows_see_pixels(sizes, kernel_size, stride, pads, dilation, n_windows):
 
 def as_int(value):
     """Return `value` as an int, or None where it is no integer; a bool is none."""
+    if type(value) is int:    # most are, and every call has dozens of them
+        return value
     if isinstance(value, (bool, np.bool_)):
         return None
     try:
@@ -623,6 +641,8 @@ def as_int(value):
 
 def as_entries(value):
     """Return the entries of a sequence or an array as a tuple, or None for anything else."""
+    if type(value) is tuple:
+        return value
     if isinstance(value, np.ndarray):
         return tuple(value) if value.ndim else None
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
@@ -641,14 +661,14 @@ def shown(value):
 
 
 def _ints(name, value, entries, lengths, minimum, allowed):
-    """Return `entries` as ints, or refuse `value`, where they come from."""
+    """Return `entries` as ints, or refuse `value`, where they come from; `allowed` gives words."""
     if entries is None:
-        raise TypeError(_refusal(name, allowed, value))
-    numbers = tuple(as_int(entry) for entry in entries)
-    if any(number is None for number in numbers):
-        raise TypeError(_refusal(name, allowed, value))
-    if len(numbers) not in lengths or any(number < minimum for number in numbers):
-        raise ValueError(_refusal(name, allowed, value))
+        raise TypeError(_refusal(name, allowed(), value))
+    numbers = tuple(map(as_int, entries))
+    if None in numbers:
+        raise TypeError(_refusal(name, allowed(), value))
+    if len(numbers) not in lengths or min(numbers) < minimum:
+        raise ValueError(_refusal(name, allowed(), value))
     return numbers
 
 

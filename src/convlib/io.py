@@ -1,8 +1,9 @@
-"""Networks from files and to files.
+"""Networks from files and to files, and pictures from files.
 
 ONNX needs the package onnx, which comes with the extra `onnx` and is loaded when a file is read or
 written. A file is data: nothing in it is run, what it declares is checked before memory is taken,
-and data beside a model must lie in its folder.
+and data beside a model must lie in its folder. Pictures need imageio and tifffile, of the extra
+`io`.
 """
 
 from pathlib import Path
@@ -13,8 +14,9 @@ from convlib._onnx.package import onnx
 from convlib._onnx.reading import Reader
 from convlib._onnx.tensors import Tensors
 from convlib._onnx.writing import model_of
+from convlib._pictures import read_image
 
-__all__ = ["load_onnx", "save_onnx"]
+__all__ = ["load_onnx", "read_image", "save_onnx"]
 
 MOST_BYTES = 2**31
 

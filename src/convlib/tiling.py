@@ -49,8 +49,8 @@ def map_tiles(
         there: finished tiles are not computed again, half-written ones are. The sink must hold
         what was written before. The file stays; delete it to begin anew.
     verbose : int, default=0
-        Whether to print how many tiles are done, how fast, and how long the rest takes: 1 every few
-        seconds, 2 for each tile.
+        Whether to show on the standard error how much is done, how fast, and how long the rest
+        takes.
     **settings
         Further arguments of the function, but for `out`.
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlib._native import conv_fft, conv_fft_pixels
+from convlib._native import conv_fft, conv_fft_pixels, cpu
 from convlib._problem import WHOLE
 from convlib._speeds import predict
 from convlib._terms import (
@@ -29,8 +29,8 @@ from convlib._threads import thread_count
 CONV_CHANNELS, CONV_PIXELS = by_dtype(conv_fft.conv), by_dtype(conv_fft_pixels.conv)
 
 LENGTHS = {"channels": (12, 16, 20, 24, 32, 40, 48, 64, 80),
-           "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 256, 512, 1024)}
-LINES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)    # of tiles that are one pixel high
+           "pixels": (16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024)}
+LINES = tuple(2**n for n in range(4, 17))    # of tiles that are one pixel high
 ROOM_BYTES = 64 * 2**20    # scratch of a thread
 BLOCK_BYTES = 8 * 2**20    # spectra of a block of tiles, and of their outputs
 CACHE_BYTES = 2**20        # more of scratch takes longer
@@ -110,12 +110,12 @@ def whole_work(problem, tile, packed):
 
 def choose_tile(problem):
     """Return the `Tile` that is predicted to be the fastest, None if none is possible."""
-    return fastest_tile(problem, lanes(problem.dtype))
+    return fastest_tile(problem, cpu.tier())
 
 
 @lru_cache(maxsize=1024)
-def fastest_tile(problem, width):
-    """Return the choice for vectors of `width` values."""
+def fastest_tile(problem, tier):
+    """Return the choice on an instruction set, the one in use."""
     tiles = [tile for tile in possible_tiles(problem) if is_small(problem, tile)]
     if not tiles:
         return None

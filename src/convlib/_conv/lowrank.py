@@ -58,7 +58,8 @@ def worthwhile_rank(kernel, dtype, image_size, algorithm):
     """Return the rank of a kernel (*size, channels of a group, out_channels), 0 if it may be full.
 
     It is looked for in kernels for one channel from 5 x 5 taps on, and only where the image is
-    so large that finding it is little beside what it may save; `image_size` None is large.
+    so large that finding it is little beside what it may save; `image_size` None is large. Terms
+    whose passes take as many products as the kernel itself are too many.
     """
     *size, group_size, out_channels = kernel.shape
     wide = sum(taps >= SMALLEST for taps in size)
@@ -69,7 +70,8 @@ def worthwhile_rank(kernel, dtype, image_size, algorithm):
         saved = prod(image_size) * prod(size) * SAVED_SECONDS
         if saved < 2 * prod(size) * FACTOR_SECONDS + CALL_SECONDS:
             return 0
-    return kernel_rank(np.ascontiguousarray(kernel, dtype))
+    rank = kernel_rank(np.ascontiguousarray(kernel, dtype))
+    return 0 if algorithm == "auto" and rank * sum(size) >= prod(size) else rank
 
 
 def refuse(problem):

@@ -12,6 +12,8 @@ from convlib._threads import thread_count
 PACK = by_dtype(native.pack)
 
 TASK_MACS = 16e6       # about 200 us
+NEAR_BYTES = 4e6       # of kernels that stay in any last-level cache; what is more may not, and ...
+FAR_BYTES = 16e6       # ... what is more than that comes from memory each time
 FEW_PIXELS = 64        # of an image, for which kernels stay as they are
 
 NO_BIAS = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
@@ -21,7 +23,13 @@ def work(problem, packed):
     """Return what product and packing of one image cost; each group fills whole vectors."""
     vectors = -(-problem.group_out // lanes(problem.dtype)) * problem.groups
     amounts = {"product": problem.n_macs // problem.out_channels * vectors}
+    amounts |= reading(panel_bytes(problem))
     return amounts if packed or stays(problem) else amounts | {"pack": panel_bytes(problem)}
+
+
+def reading(n_bytes):
+    """Return what it costs besides that a prepared kernel is larger than caches are."""
+    return {"weights": max(0, n_bytes - NEAR_BYTES), "far weights": max(0, n_bytes - FAR_BYTES)}
 
 
 def stays(problem):

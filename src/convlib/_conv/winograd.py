@@ -29,7 +29,6 @@ from convlib._terms import (
 from convlib._threads import thread_count
 
 SAMPLES_BYTES = 250e3      # of the transformed tiles of a task, which stay in cache
-CACHE_BYTES = 16e6         # of kernels; what is more comes from memory each time
 MOST_TILES = 128           # of a task
 TASK_PRODUCTS = 1e6        # of vectors; about 200 us
 FEWEST_TILES = 12          # of a task, which fill tiles of the product
@@ -131,10 +130,9 @@ def work(problem, packed, is_small=False):
     size = prepared_values(problem, is_small) * problem.itemsize
     amounts = {
         "call": 1, "product": values * problem.group_size * vectors_out,
-        "samples": values * vectors_in, "outputs": values * vectors_out, "weights": size,
-        "far weights": max(0, size - CACHE_BYTES),
+        "samples": values * vectors_in, "outputs": values * vectors_out, **panels.reading(size),
     }
-    return amounts if packed else amounts | {"pack": size}
+    return amounts if packed else amounts | {"pack": size, "far pack": amounts["weights"]}
 
 
 def grid(problem, is_small=False):

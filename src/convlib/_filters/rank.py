@@ -1,5 +1,6 @@
 """Filters that pick a value of the window by its order: median, extremes, percentiles."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -27,6 +28,10 @@ BLOCK_BYTES = 128 * 1024   # lines under a task, which stay in the second-level 
 BLOCK_ROWS = 64
 TILE_VALUES = 24_000       # under a tile whose values are ranked
 MOST_NETWORK_TAPS = 640    # of windows whose network is tried
+MOST_NETWORK_TAPS_OF_BYTES = 256    # where bytes can be counted
+MOST_COUNTED_TAPS = 2**16 - 1       # of windows of bytes that are counted
+COLUMN_BYTES = 2 * (16 + 16 * 16)   # of the histogram of a column
+COUNTED_BYTES = 384 * 1024          # of a tile and the histograms of its columns, for one thread
 MOST_TAPS = 2**22          # of any window, except the boxes of extremes
 
 # Predicted speeds of one thread.
@@ -35,6 +40,10 @@ VECTOR_SECONDS = 4e-9      # a vector of an extreme, or of a median in registers
 MOVE_SECONDS = 1.4e-9      # a value that leaves a window of bits, and one that enters
 RANK_SECONDS = 12e-9       # a value that is ranked
 FOUND_SECONDS = 12e-9      # an output that is found in a window of bits
+CLEAR_SECONDS = 15e-9      # an empty histogram of a column
+COUNT_SECONDS = 6e-9       # a byte that enters the histogram of a column, or leaves it
+SUM_SECONDS = 4e-9         # a column that is summed at the beginning of a row
+DIGITS_SECONDS = 18e-9     # an output that is found in a histogram
 
 
 @takes_dask("filtered")
@@ -93,13 +102,16 @@ def median(
     Notes
     -----
     Small windows are selected by networks of exchanges that neighbouring windows share; large
-    ones slide over the ranks of a tile's values.
+    ones slide over the ranks of a tile's values, and boxes of bytes over histograms of columns,
+    which takes the same time for any size.
 
     References
     ----------
     .. [1] A. Adams, "Fast Median Filters using Separable Sorting Networks", 2021.
     .. [2] T. S. Huang, G. J. Yang and G. Y. Tang, "A Fast Two-Dimensional Median Filtering
        Algorithm", 1979.
+    .. [3] S. Perreault and P. Hebert, "Median filtering in constant time", IEEE Transactions on
+       Image Processing 16, 2007.
 
     Examples
     --------
@@ -348,21 +360,17 @@ def _run(view, values, target, size, taps, rank, kind):
     n_threads = thread_count(view.n_threads, CALL_SECONDS + stack * plan.seconds,
                              stack * plan.n_tasks)
     scratch = np.empty((n_threads, plan.scratch), np.uint8)
-    if plan.is_ranked:
-        rank_order.rank_order(images, out, *plan.arguments[:2], plan.form, plan.planes,
-                              constant[:1].view(np.uint8), *plan.arguments[2:], scratch)
-    else:
-        form = plan.form.copy()
-        form[-1] = target.nbytes > STREAM_BYTES
-        rank_filter.rank_filter(images, out, *plan.arguments[:2], form, plan.planes,
-                                constant.view(np.uint8), *plan.arguments[2:], scratch)
+    form = plan.form.copy()
+    form[-1] = target.nbytes > STREAM_BYTES
+    plan.kernel(images, out, *plan.arguments[:2], form, plan.planes, constant.view(np.uint8),
+                *plan.arguments[2:], scratch)
     return target
 
 
 class _Plan(NamedTuple):
     """What is settled for all calls of a kind."""
 
-    is_ranked: bool       # whether windows slide over ranks
+    kernel: Callable      # of the images and these
     arguments: tuple      # the first two, and those behind the constant
     form: np.ndarray
     planes: np.ndarray
@@ -373,7 +381,7 @@ class _Plan(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _plan(lengths, channels, dtype, size, taps, rank, kind, mode, tier):
-    """Return the `_Plan`: the cheaper of a network and of a window that slides over ranks."""
+    """Return the `_Plan`: the cheapest of a network and of windows over ranks or histograms."""
     dtype = dtype.name
     tables = _tables(lengths, size, taps, mode)
     n_taps = len(tables.taps)
@@ -383,11 +391,15 @@ def _plan(lengths, channels, dtype, size, taps, rank, kind, mode, tier):
         kind = MEDIAN_5
     form = [channels, lengths[-1], MODE_CODES[mode], size[-2] // 2, size[-2], size[-1] // 2,
             size[-1], 1, 1, 0]
-    ranked = None if kind is not None else _ranked_plan(lengths, dtype, tables, rank, form)
-    if ranked is not None and n_taps > MOST_NETWORK_TAPS:
-        return ranked
-    network = _network_plan(lengths, dtype, tables, rank, kind, form)
-    return network if ranked is None or network.seconds <= ranked.seconds else ranked
+    if kind is not None:
+        return _network_plan(lengths, dtype, tables, rank, kind, form)
+    plans = [_ranked_plan(lengths, dtype, tables, rank, form)]
+    is_counted = dtype in ("uint8", "int8") and tables.is_box and n_taps <= MOST_COUNTED_TAPS
+    if is_counted:
+        plans.append(_counted_plan(lengths, dtype, tables, rank, form))
+    if n_taps <= (MOST_NETWORK_TAPS_OF_BYTES if is_counted else MOST_NETWORK_TAPS):
+        plans.append(_network_plan(lengths, dtype, tables, rank, None, form))
+    return min(plans, key=lambda plan: plan.seconds)
 
 
 def _tables(lengths, size, taps, mode):
@@ -475,7 +487,7 @@ def _network_plan(lengths, dtype, tables, rank, kind, form):
     program = empty if program is None else program
     form = np.array([*form[:7], block_y, block_x, 0], np.intp)
     return _Plan(
-        False,
+        rank_filter.rank_filter,
         (PIXEL_TYPES.index(dtype), kind, np.array(tables.rows, np.intp),
          np.array(tables.taps, np.intp), program.stages, program.slots, program.exchanges,
          program.chosen, *folds, sizes),
@@ -514,8 +526,30 @@ def _ranked_plan(lengths, dtype, tables, rank, form):
         n_values * (16 if itemsize <= 4 else 32), 8 * (n_values // 64 + 1), 4 * n_values,
         n_values * itemsize + vector, len(taps) * np.dtype(np.intp).itemsize)
     form = np.array([*form[:7], block_y, block_x, 0], np.intp)
-    return _Plan(True, (PIXEL_TYPES.index(dtype), rank, taps, leaving, entering, n_values), form,
+    return _Plan(rank_order.rank_order,
+                 (PIXEL_TYPES.index(dtype), rank, taps, leaving, entering, n_values), form,
                  tables.planes, n_tasks, seconds, scratch)
+
+
+def _counted_plan(lengths, dtype, tables, rank, form):
+    """Return the `_Plan` of a window that slides over histograms of columns, for bytes."""
+    *outer, height, width = lengths
+    n_planes, size_y, size_x = tables.planes.shape[1], form[4], form[6]
+    plans = []
+    for wanted_y, wanted_x in product((32, 64, 128), (64, 128, 256)):
+        block_y, block_x = even(height, wanted_y), even(width, wanted_x)
+        n_columns, n_lines = block_x + size_x - 1, block_y + size_y - 1
+        n_tasks = prod(outer) * -(-height // block_y) * -(-width // block_x) * form[0]
+        scratch = scratch_bytes(n_columns * COLUMN_BYTES, n_planes * n_lines * n_columns, block_x)
+        # A line that enters is all the work of the first ones; the others see one leave, too.
+        seconds = n_columns * (CLEAR_SECONDS + COUNT_SECONDS * n_planes * (n_lines + block_y - 1)) \
+            + block_y * (size_x * SUM_SECONDS + block_x * DIGITS_SECONDS)
+        if scratch <= COUNTED_BYTES or not plans:
+            plans.append(_Plan(
+                rank_order.rank_bytes, (dtype == "int8", rank),
+                np.array([*form[:7], block_y, block_x, 0], np.intp), tables.planes, n_tasks,
+                n_tasks * seconds, scratch))
+    return min(plans, key=lambda plan: plan.seconds * (1 + 2 / plan.n_tasks))
 
 
 def _tile(height, width, size_y, size_x, n_planes):

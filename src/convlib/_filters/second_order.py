@@ -503,6 +503,7 @@ def _second_derivatives(view, sigma, truncate, normalize, out):
             for axis, one in enumerate(sigma))], part)
 
 
+@np.errstate(divide="ignore", invalid="ignore")    # of what is not finite, NaN is the answer
 def eigenvalues(parts, out):
     """Write the eigenvalues of symmetric matrices, the largest first."""
     rank = len(out)
@@ -536,17 +537,16 @@ def _of_three_axes(parts):
     .. [1] O. K. Smith, "Eigenvalues of a symmetric 3 x 3 matrix", Communications of the ACM, 1961.
     """
     a, d, e, b, f, c = parts
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (a + b + c) / 3
-        a, b, c = a - mean, b - mean, c - mean
-        width = np.sqrt((a * a + b * b + c * c + 2 * (d * d + e * e + f * f)) / 6)
-        half = (a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)) / 2
-        cosine = half / width**3
-        cosine[width == 0] = 0
-        angle = np.arccos(np.clip(cosine, -1, 1)) / 3
-        largest = mean + 2 * width * np.cos(angle)
-        smallest = mean + 2 * width * np.cos(angle + 2 * np.pi / 3)
-        return largest, 3 * mean - largest - smallest, smallest
+    mean = (a + b + c) / 3
+    a, b, c = a - mean, b - mean, c - mean
+    width = np.sqrt((a * a + b * b + c * c + 2 * (d * d + e * e + f * f)) / 6)
+    half = (a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)) / 2
+    cosine = half / width**3
+    cosine[width == 0] = 0
+    angle = np.arccos(np.clip(cosine, -1, 1)) / 3
+    largest = mean + 2 * width * np.cos(angle)
+    smallest = mean + 2 * width * np.cos(angle + 2 * np.pi / 3)
+    return largest, 3 * mean - largest - smallest, smallest
 
 
 def _sum_over_axes(view, taps, out):

@@ -148,7 +148,8 @@ def unsharp_mask(
     if result.size:
         values = view.cast(result.dtype)
         sum_of_terms(view, [tuple(gaussian_taps(one, 0, truncate) for one in sigma)], result)
-        np.subtract(values, result, out=result)
+        with np.errstate(invalid="ignore"):    # of infinite pixels, NaN is the answer
+            np.subtract(values, result, out=result)
         result *= result.dtype.type(amount)
         result += values
     return view.close(result)

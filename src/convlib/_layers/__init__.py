@@ -2,6 +2,7 @@
 
 layer          Layer, what all of them share, and how arrays are named
 chain          layers one after the other
+room           memory that the steps of training use again
 convolutions   Conv, DepthwiseConv, SeparableConv, SpatiallySeparableConv
 transposed     TransposedConv
 deformable     DeformConv, whose offsets a second convolution learns

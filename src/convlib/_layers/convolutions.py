@@ -76,9 +76,10 @@ class Windowed(Layer):
         kernel, settings = arrays["kernel"], self._settings(images.ndim - 2)
         if isinstance(kernel, PackedKernel):
             return conv(images, kernel, n_threads=call.n_threads), None
+        out = call.out((len(images), *self._output_shape(images.shape[1:])), images.dtype)
         outputs, slopes = activated(lambda activation: self._convolve(
             images, kernel, arrays.get("bias"), activation=activation, n_threads=call.n_threads,
-            **settings), self.activation, call)
+            out=out, **settings), self.activation, call)
         return outputs, (images, slopes)
 
     def _backward(self, arrays, cache, grads, call):
@@ -92,7 +93,9 @@ class Windowed(Layer):
                 by_arrays["bias"] = grad.conv_bias(grads, n_threads=call.n_threads)
         if not call.wants_images:
             return None, by_arrays
-        return self._by_images(grads, kernel, images.shape[1:-1], **settings), by_arrays
+        return self._by_images(
+            grads, kernel, images.shape[1:-1], out=call.out(images.shape, images.dtype),
+            **settings), by_arrays
 
 
 @dataclass(frozen=True)

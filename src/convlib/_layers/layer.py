@@ -25,6 +25,11 @@ class Call(NamedTuple):
     wants_images: bool = True     # the gradient by the inputs
     keeps: bool = False           # what `_backward` needs
     rectifies: bool = False       # on the way back to the pixels alone, as a deconvnet does
+    room: object = None           # a Room, where steps follow each other
+
+    def out(self, shape, dtype):
+        """Return where an operator should write, or None for a new array."""
+        return None if self.room is None else self.room.array(shape, dtype)
 
 
 class Field(NamedTuple):

@@ -67,12 +67,15 @@ class MaxPool(Pooling):
         settings = self._settings(images.ndim - 2)
         if not call.keeps:
             return max_pool(images, n_threads=call.n_threads, **settings), None
+        out = call.out((len(images), *self._output_shape(images.shape[1:])), images.dtype)
         outputs, places = max_pool(
-            images, return_indices=True, n_threads=call.n_threads, **settings)
+            images, return_indices=True, n_threads=call.n_threads, out=out, **settings)
         return outputs, (places, images.shape[1:-1])
 
     def _backward(self, arrays, cache, grads, call):
-        return grad.max_pool_images(grads, *cache, n_threads=call.n_threads), {}
+        places, size = cache
+        out = call.out((len(grads), *size, grads.shape[-1]), grads.dtype)
+        return grad.max_pool_images(grads, places, size, n_threads=call.n_threads, out=out), {}
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,16 @@ class AveragePool(Pooling):
     count_include_pad: bool = True
 
     def _forward(self, arrays, images, call):
+        out = call.out((len(images), *self._output_shape(images.shape[1:])), images.dtype)
         outputs = average_pool(
-            images, n_threads=call.n_threads, count_include_pad=self.count_include_pad,
+            images, n_threads=call.n_threads, count_include_pad=self.count_include_pad, out=out,
             **self._settings(images.ndim - 2))
         return outputs, images.shape[1:-1]
 
     def _backward(self, arrays, cache, grads, call):
         return grad.average_pool_images(
             grads, cache, n_threads=call.n_threads, count_include_pad=self.count_include_pad,
+            out=call.out((len(grads), *cache, grads.shape[-1]), grads.dtype),
             **self._settings(len(cache))), {}
 
 

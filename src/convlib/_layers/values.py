@@ -42,7 +42,9 @@ def activation_back(grads, activation, slopes, call):
     if call.rectifies:
         return np.maximum(grads, 0)
     name, values = slopes
-    return grad.activation_inputs(grads, activation, n_threads=call.n_threads, **{name: values})
+    return grad.activation_inputs(
+        grads, activation, n_threads=call.n_threads, out=call.out(values.shape, values.dtype),
+        **{name: values})
 
 
 @dataclass(frozen=True)

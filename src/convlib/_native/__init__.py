@@ -40,7 +40,7 @@ graph           sums, extremes and attention over the neighbours of nodes
 graph_grad      gradients of extremes and attention
 neighbours.pxd  what the kernels know of a graph, for these two
 rank_filter     values of windows by order: networks, medians, extremes
-rank_order      the same for large windows, which slide over the ranks of a tile
+rank_order      the same for large windows, which slide over ranks, or over counts of bytes
 rank_lines.pxd  the rows under a block of these, for pixels of any type
 rocket          time series: maxima and shares of positives of random convolutions
 rocket_ternary  the same for 84 fixed kernels, whose sums are shared, with four statistics

@@ -11,6 +11,7 @@ cdef extern from "microkernels.h":
     intp_t STENCIL_SMALL
     intp_t STENCIL_MIDDLE
     intp_t STENCIL_LARGE
+    intp_t HISTOGRAM_COUNTS
     ctypedef struct stencil:
         intp_t group
         intp_t n_rows
@@ -95,6 +96,12 @@ cdef extern from "microkernels.h":
         void (*slide)(
             const sliding_window* window, const uint32_t* ranks, intp_t n, intp_t k,
             uint64_t* bits, intp_t n_words, uint32_t* out,
+        ) noexcept nogil
+        void (*count_columns)(
+            intp_t n, const uint8_t* gone, const uint8_t* come, uint16_t* columns,
+        ) noexcept nogil
+        void (*slide_columns)(
+            intp_t size, const uint16_t* columns, intp_t n, intp_t k, uint8_t* out,
         ) noexcept nogil
     ctypedef struct microkernels:
         const char* tier

@@ -15,9 +15,9 @@ from .types cimport float32_t, intp_t, real
 
 def gather(
     const intp_t[::1] starts,           # (n_nodes + 1,)
-    const int32_t[::1] columns,         # (n_edges,)
+    const int32_t[::1] columns,         # (n_edges,), negative for what lies before `rows`
     const real[::1] weights,            # (n_edges,), or () for ones
-    const real[::1] scales,             # (n_nodes,), of what comes from a node, or () for ones
+    const real[::1] scales,             # (n_sources,), of what comes from a node, or () for ones
     const real[::1] loops,              # (n_nodes,), weights of a node for itself, or ()
     const real[::1] factors,            # (n_nodes,), of what goes to a node, or () for ones
     const real[:, :] rows,              # (n_sources, n_features), features are neighbours

@@ -1,6 +1,6 @@
 # The rows of pixels under a block of outputs of a rank filter, borders included, for pixels of any
 # type: as bytes. An image is (stack, planes, height, row): a plane is one place along all filtered
-# axes but the last two, and a row holds pixels with their channels.
+# axes but the last two, and a row holds pixels with their channels. Or one channel alone, copied.
 from libc.string cimport memcpy
 
 from .border cimport border_index
@@ -142,3 +142,68 @@ cdef inline void copy_pixel(const char* pixel, intp_t n_bytes, char* out) noexce
         memcpy(out, pixel, 4)
     else:
         memcpy(out, pixel, n_bytes)
+
+
+cdef inline void copy_values(
+    intp_t n_bytes, const block_t* block, const unsigned char[:, :, :, ::1] images,
+    const intp_t[::1] form, const intp_t[:, ::1] planes, const char* constant, intp_t channel,
+    char* values,
+) noexcept nogil:
+    """Copy one channel under a tile, as large as those of whole tiles.
+
+    What lies behind a part of a tile is some value: no window of its outputs looks there.
+    """
+    cdef:
+        intp_t n_columns = form[BLOCK_X] + form[SIZE_X] - 1
+        intp_t outer, i, plane, y
+        const char* row
+    for outer in range(planes.shape[1]):
+        plane = planes[block.plane, outer]
+        for i in range(form[BLOCK_Y] + form[SIZE_Y] - 1):
+            y = border_index(block.y - form[BEFORE_Y] + i, images.shape[2], form[MODE])
+            row = NULL
+            if plane >= 0 and y >= 0:
+                row = <const char*> &images[block.image, plane, y, channel * n_bytes]
+            copy_row(n_bytes, row, form, block.x - form[BEFORE_X], n_columns, constant, values)
+            values += n_columns * n_bytes
+
+
+cdef inline void copy_row(
+    intp_t n_bytes, const char* row, const intp_t[::1] form, intp_t x0, intp_t n,
+    const char* constant, char* out,
+) noexcept nogil:
+    """Copy one channel of n pixels of a row, or of no row, from x0 on."""
+    cdef:
+        intp_t step = form[CHANNELS]
+        intp_t i = 0
+        intp_t x, source, inside
+        const char* pixel
+    while i < n:
+        x = x0 + i
+        if row != NULL and 0 <= x < form[WIDTH]:
+            inside = min(n - i, form[WIDTH] - x)
+            copy_strided(n_bytes, inside, row + x * step * n_bytes, step, out + i * n_bytes, 1)
+            i += inside
+            continue
+        source = border_index(x, form[WIDTH], form[MODE]) if row != NULL else -1
+        pixel = constant if source < 0 else row + source * step * n_bytes
+        memcpy(out + i * n_bytes, pixel, n_bytes)
+        i += 1
+
+
+cdef inline void copy_strided(
+    intp_t n_bytes, intp_t n, const char* values, intp_t step, char* out, intp_t out_step,
+) noexcept nogil:
+    """Copy n values of n_bytes each; steps are values."""
+    cdef intp_t i
+    if step == 1 and out_step == 1:
+        memcpy(out, values, n * n_bytes)
+    elif n_bytes == 1:
+        for i in range(n):
+            out[i * out_step] = values[i * step]
+    elif n_bytes == 4:
+        for i in range(n):
+            memcpy(out + 4 * i * out_step, values + 4 * i * step, 4)
+    else:
+        for i in range(n):
+            memcpy(out + i * out_step * n_bytes, values + i * step * n_bytes, n_bytes)

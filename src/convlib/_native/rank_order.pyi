@@ -12,3 +12,13 @@ def rank_order(
     n_values: int,
     scratch,
 ) -> None: ...
+def rank_bytes(
+    images,
+    out,
+    is_signed: bool,
+    k: int,
+    form,
+    planes,
+    constant,
+    scratch,
+) -> None: ...

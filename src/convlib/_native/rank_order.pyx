@@ -1,18 +1,20 @@
-"""Order statistics of large windows: values are replaced by their ranks, windows are sets of bits.
+"""Order statistics of large windows, which slide over ranks, or of bytes over histograms.
 
 A task is a tile of outputs of one channel. All values under it are sorted once; the window then
 slides over their ranks, row by row, with a bit for each rank that it holds. Each step costs what
 leaves and enters, whatever the type of pixels. The search for the rank goes on from its last place.
+
+Bytes are counted instead, column by column, where windows are boxes: the counts under a row of
+outputs move down by what leaves and enters, and a step along the row costs two of them.
 """
 from cython.parallel cimport parallel, prange
-from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
 
-from .border cimport border_index
-from .cpu cimport kernels, microkernels, rank_kernels, sliding_window
+from .cpu cimport HISTOGRAM_COUNTS, kernels, microkernels, rank_kernels, sliding_window
 from .omp cimport thread_id
 from .rank_lines cimport (
-    BEFORE_X, BEFORE_Y, BLOCK_X, BLOCK_Y, CHANNELS, MODE, SIZE_X, SIZE_Y, WIDTH, block_of, block_t,
+    BLOCK_X, BLOCK_Y, CHANNELS, SIZE_X, SIZE_Y, block_of, block_t, copy_strided, copy_values,
     count_tasks,
 )
 from .scratch cimport aligned, cut
@@ -62,6 +64,29 @@ def rank_order(
         for task in prange(n_tasks, schedule="dynamic"):
             filter_tile(mk, pixel_type, k, images, out, form, planes, <const char*> &constant[0],
                         &window, &room, task)
+
+
+def rank_bytes(
+    const unsigned char[:, :, :, ::1] images,   # (stack, planes, height, bytes of a row)
+    unsigned char[:, :, :, ::1] out,            # the same
+    bint is_signed,
+    intp_t k,                                   # values below the one that is wanted
+    const intp_t[::1] form,                     # see rank_lines.pxd
+    const intp_t[:, ::1] planes,                # (planes, n) those in a window, -1 for a constant
+    const unsigned char[::1] constant,          # one value
+    unsigned char[:, ::1] scratch,              # (n_threads, columns, values and row of outputs)
+):
+    """Write the filtered `images`, of bytes, to `out`. Arguments are trusted."""
+    cdef:
+        const microkernels* mk = kernels()
+        intp_t n_tasks = count_tasks(out, form) * form[CHANNELS]
+        intp_t task
+        int n_threads = <int> scratch.shape[0]
+
+    with nogil, parallel(num_threads=n_threads):
+        for task in prange(n_tasks, schedule="dynamic"):
+            filter_bytes(mk, is_signed, k, images, out, form, planes, <const char*> &constant[0],
+                         aligned(&scratch[thread_id(), 0]), task)
 
 
 cdef room_t cut_room(
@@ -116,66 +141,49 @@ cdef void filter_tile(
                                   (block.x * step + channel) * pixels.bytes], step)
 
 
-cdef inline void copy_values(
-    intp_t n_bytes, const block_t* block, const unsigned char[:, :, :, ::1] images,
-    const intp_t[::1] form, const intp_t[:, ::1] planes, const char* constant, intp_t channel,
-    char* values,
+cdef void filter_bytes(
+    const microkernels* mk, bint is_signed, intp_t k, const unsigned char[:, :, :, ::1] images,
+    unsigned char[:, :, :, ::1] out, const intp_t[::1] form, const intp_t[:, ::1] planes,
+    const char* constant, char* scratch, intp_t task,
 ) noexcept nogil:
-    """Copy one channel under a tile, as large as those of whole tiles.
-
-    What lies behind a part of a tile is some value: no window of its outputs looks there.
-    """
-    cdef:
-        intp_t n_columns = form[BLOCK_X] + form[SIZE_X] - 1
-        intp_t outer, i, plane, y
-        const char* row
-    for outer in range(planes.shape[1]):
-        plane = planes[block.plane, outer]
-        for i in range(form[BLOCK_Y] + form[SIZE_Y] - 1):
-            y = border_index(block.y - form[BEFORE_Y] + i, images.shape[2], form[MODE])
-            row = NULL
-            if plane >= 0 and y >= 0:
-                row = <const char*> &images[block.image, plane, y, channel * n_bytes]
-            copy_row(n_bytes, row, form, block.x - form[BEFORE_X], n_columns, constant, values)
-            values += n_columns * n_bytes
-
-
-cdef inline void copy_row(
-    intp_t n_bytes, const char* row, const intp_t[::1] form, intp_t x0, intp_t n,
-    const char* constant, char* out,
-) noexcept nogil:
-    """Copy one channel of n pixels of a row, or of no row, from x0 on."""
+    """Write the outputs of bytes of the task numbered `task`."""
     cdef:
         intp_t step = form[CHANNELS]
-        intp_t i = 0
-        intp_t x, source, inside
-        const char* pixel
-    while i < n:
-        x = x0 + i
-        if row != NULL and 0 <= x < form[WIDTH]:
-            inside = min(n - i, form[WIDTH] - x)
-            copy_strided(n_bytes, inside, row + x * step * n_bytes, step, out + i * n_bytes, 1)
-            i += inside
+        intp_t channel = task % step
+        block_t block = block_of(task // step, out, form)
+        intp_t n_columns = form[BLOCK_X] + form[SIZE_X] - 1
+        intp_t n_plane = (form[BLOCK_Y] + form[SIZE_Y] - 1) * n_columns
+        intp_t n_used = block.n_x + form[SIZE_X] - 1
+        intp_t n_bytes = n_columns * HISTOGRAM_COUNTS * sizeof(uint16_t)
+        uint16_t* columns = <uint16_t*> cut(&scratch, n_bytes)
+        uint8_t* values = <uint8_t*> cut(&scratch, planes.shape[1] * n_plane)
+        uint8_t* target = <uint8_t*> scratch
+        const uint8_t* come
+        intp_t line, plane, i
+
+    copy_values(1, &block, images, form, planes, constant, channel, <char*> values)
+    if is_signed:
+        turn_signs(planes.shape[1] * n_plane, values)
+    memset(columns, 0, n_bytes)
+    for line in range(form[SIZE_Y] + block.n_y - 1):
+        for plane in range(planes.shape[1]):
+            come = values + plane * n_plane + line * n_columns
+            mk.ranks.count_columns(
+                n_used, come - form[SIZE_Y] * n_columns if line >= form[SIZE_Y] else NULL, come,
+                columns)
+        i = line + 1 - form[SIZE_Y]
+        if i < 0:
             continue
-        source = border_index(x, form[WIDTH], form[MODE]) if row != NULL else -1
-        pixel = constant if source < 0 else row + source * step * n_bytes
-        memcpy(out + i * n_bytes, pixel, n_bytes)
-        i += 1
+        mk.ranks.slide_columns(form[SIZE_X], columns, block.n_x, k, target)
+        if is_signed:
+            turn_signs(block.n_x, target)
+        copy_strided(1, block.n_x, <char*> target, 1,
+                     <char*> &out[block.image, block.plane, block.y + i, block.x * step + channel],
+                     step)
 
 
-cdef inline void copy_strided(
-    intp_t n_bytes, intp_t n, const char* values, intp_t step, char* out, intp_t out_step,
-) noexcept nogil:
-    """Copy n values of n_bytes each; steps are values."""
+cdef inline void turn_signs(intp_t n, uint8_t* values) noexcept nogil:
+    """Turn signed bytes into others of the same order, and back."""
     cdef intp_t i
-    if step == 1 and out_step == 1:
-        memcpy(out, values, n * n_bytes)
-    elif n_bytes == 1:
-        for i in range(n):
-            out[i * out_step] = values[i * step]
-    elif n_bytes == 4:
-        for i in range(n):
-            memcpy(out + 4 * i * out_step, values + 4 * i * step, 4)
-    else:
-        for i in range(n):
-            memcpy(out + i * out_step * n_bytes, values + i * step * n_bytes, n_bytes)
+    for i in range(n):
+        values[i] ^= 128

@@ -50,6 +50,8 @@ class Reader:
             tensors.add(tensor.name, tensor)
         nodes = []
         for node in graph.node:
+            if not node.output or not node.output[0]:
+                raise ValueError(f"a node {node.op_type} of the model has no output")
             if node.op_type == "Constant":
                 tensors.add(node.output[0], self._constant(node))
             else:
@@ -153,7 +155,8 @@ class Reader:
             for node in nodes
             if node.op_type not in known or node.domain not in ("", "ai.onnx"))
         if unknown:
-            listed = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
+            listed = ", ".join(
+                f"{name} ({count})" for name, count in sorted(unknown.items(), key=str))
             raise ValueError(f"the model has operators that are not supported: {listed}; "
                              f"supported are {', '.join(sorted(known))}")
 
@@ -175,6 +178,13 @@ class Reader:
         if name not in self.tensors:
             raise ValueError(f"{what} must be constant; got {name!r}, which is computed")
         return self.tensors.array(name)
+
+    def needed(self, node, place, what):
+        """Return an input that must be constant and given."""
+        found = self.constant(node, place, what)
+        if found is None:
+            raise ValueError(f"{what} must be given")
+        return found
 
     # Paths that are joined
 
@@ -242,9 +252,9 @@ class Reader:
 
     def weights(self, node, state):
         """Return the weights and the bias, or None, of a convolution."""
-        weight, bias = self.constant(node, 1, "weights"), self.constant(node, 2, "bias")
-        if weight is None or weight.ndim < 3:
-            raise ValueError("weights must be given, with spatial axes")
+        weight, bias = self.needed(node, 1, "weights"), self.constant(node, 2, "bias")
+        if weight.ndim < 3:
+            raise ValueError(f"weights must have spatial axes; got shape {weight.shape}")
         if len(state.shape) < 2:
             raise ValueError("takes maps; got flat values, or those of a global pooling")
         return weight, bias
@@ -278,7 +288,9 @@ class Reader:
                         bias=bias)
 
     def read_DeformConv(self, node, parts, state):  # noqa: N802
-        weight, bias = self.constant(node, 1, "weights"), self.constant(node, 3, "bias")
+        weight, bias = self.needed(node, 1, "weights"), self.constant(node, 3, "bias")
+        if len(node.input) < 3 or not node.input[2]:
+            raise ValueError("offsets must be given")
         size, window, settings = self.window(node, state, weight.shape[2:])
         arrays = {"kernel": np.moveaxis(weight, (0, 1), (-1, -2)), "bias": bias}
         modulated = len(node.input) > 4 and bool(node.input[4])
@@ -307,7 +319,7 @@ class Reader:
     def read_BatchNormalization(self, node, parts, state):  # noqa: N802
         settings = self.settings(node)
         scale, shift, mean, variance = (
-            self.constant(node, place, "statistics") for place in range(1, 5))
+            self.needed(node, place, "statistics") for place in range(1, 5))
         if settings.get("training_mode", 0) or any(node.output[1:]):
             raise ValueError("must not be in training mode")
         epsilon = float(settings.get("epsilon", 1e-5))
@@ -361,6 +373,7 @@ class Reader:
         if len(state.shape) == 1:
             return state
         *size, channels = state.shape
+        self.tensors.refuse_larger("flattened maps", state.shape, np.dtype(np.intp).itemsize)
         order = np.arange(prod(state.shape)).reshape(channels, *size)
         order = np.moveaxis(order, 0, -1).ravel()
         parts.append(Part(nn.Flatten(), {}))
@@ -368,8 +381,8 @@ class Reader:
 
     def read_Gemm(self, node, parts, state):  # noqa: N802
         settings = self.settings(node)
-        weight, bias = self.constant(node, 1, "weights"), self.constant(node, 2, "bias")
-        if settings.get("transA", 0) or weight is None or weight.ndim != 2:
+        weight, bias = self.needed(node, 1, "weights"), self.constant(node, 2, "bias")
+        if settings.get("transA", 0) or weight.ndim != 2:
             raise ValueError("takes rows of values and a constant matrix")
         weight = weight.T if settings.get("transB", 0) else weight
         weight = weight * np.float64(settings.get("alpha", 1.0))
@@ -382,7 +395,7 @@ class Reader:
     def read_MatMul(self, node, parts, state):  # noqa: N802
         if node.input[0] in self.tensors:
             raise ValueError("the matrix must come second")
-        return self.dense(parts, state, self.constant(node, 1, "weights"), None)
+        return self.dense(parts, state, self.needed(node, 1, "weights"), None)
 
     def dense(self, parts, state, weight, bias):
         """Add a `Dense`, its rows in our order."""
@@ -394,10 +407,10 @@ class Reader:
         return self.add(parts, layer, State(state.shape), weight=weight, bias=bias)
 
     def read_Gather(self, node, parts, state):  # noqa: N802
-        places = self.constant(node, 1, "indices")
+        places = self.needed(node, 1, "indices")
         n_values = state.shape[-1]
-        if self.settings(node).get("axis", 0) != 1 or not np.array_equal(
-                np.sort(np.ravel(places)), np.arange(n_values)):
+        if self.settings(node).get("axis", 0) != 1 or places.shape != (n_values,) or (
+                np.sort(places) != np.arange(places.size)).any():
             raise ValueError("must put all channels or all values of a row in another order")
         if len(state.shape) == 1:
             order = np.arange(n_values) if state.order is None else state.order
@@ -426,7 +439,7 @@ class Reader:
         settings = self.settings(node)
         low, high = (self.constant(node, place, "limits") if len(node.input) > place
                      else settings.get(name) for place, name in ((1, "min"), (2, "max")))
-        limits = [None if limit is None else float(np.ravel(limit)[0]) for limit in (low, high)]
+        limits = [None if limit is None else np.asarray(limit).item() for limit in (low, high)]
         if limits not in ([0, 6], [0, None]):
             raise ValueError(f"limits must be 0 and 6, or 0 alone; got {limits}")
         return self.activated(parts, state, "relu6" if limits[1] else "relu")

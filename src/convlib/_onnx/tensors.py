@@ -48,10 +48,7 @@ class Tensors:
         dtype, shape = np.dtype(dtype), tuple(tensor.dims)
         if any(size < 0 for size in shape):
             raise ValueError(f"tensor {name!r} must have no negative size; got {shape}")
-        n_bytes = prod(shape) * dtype.itemsize
-        if n_bytes > self.left:
-            raise ValueError(f"tensor {name!r} declares {n_bytes:,} bytes, more than the "
-                             f"{self.left:,} that max_bytes leaves")
+        n_bytes = self.refuse_larger(f"tensor {name!r}", shape, dtype.itemsize)
         self.left -= n_bytes
         if tensor.data_location == EXTERNAL:
             values = np.frombuffer(self._beside(name, tensor, n_bytes), dtype)
@@ -63,6 +60,14 @@ class Tensors:
             _agree(name, shape, n_bytes, len(found) * dtype.itemsize)
             values = np.array(found, dtype)
         return values.reshape(shape).astype(dtype.newbyteorder("="))
+
+    def refuse_larger(self, what, shape, itemsize):
+        """Return how many bytes something of that shape has, if they may be taken."""
+        n_bytes = prod(shape) * itemsize
+        if n_bytes > self.left:
+            raise ValueError(f"{what} of shape {shape} would take {n_bytes:,} bytes, more than the "
+                             f"{self.left:,} that max_bytes leaves")
+        return n_bytes
 
     def _beside(self, name, tensor, n_bytes):
         """Return the bytes of a tensor in a file of its own."""

@@ -29,7 +29,7 @@ class Writer:
     def tensor(self, values, dtype=None):
         """Add a tensor and return its name."""
         name = f"t{len(self.tensors)}"
-        values = np.ascontiguousarray(values, dtype or self.dtype)
+        values = np.array(values, dtype or self.dtype, order="C")    # numbers stay without axes
         self.tensors.append(onnx().numpy_helper.from_array(values, name))
         return name
 

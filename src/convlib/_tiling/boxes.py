@@ -173,6 +173,11 @@ def tiles(size, tile):
             for place in product(*starts)]
 
 
+def n_pixels(box):
+    """Return the number of pixels of a box."""
+    return prod(own.stop - own.start for own in box)
+
+
 def n_tiles(size, tile):
     """Return the number of tiles."""
     return prod(-(-n // step) for n, step in zip(size, tile))

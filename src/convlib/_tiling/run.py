@@ -7,9 +7,9 @@ from math import lcm, prod
 
 import numpy as np
 
-from convlib._tiling.boxes import tile_size, tiles
+from convlib._progress import Progress
+from convlib._tiling.boxes import n_pixels, tile_size, tiles
 from convlib._tiling.journal import Journal
-from convlib._tiling.progress import Progress
 
 
 def run(plan, source, sink, tile, resume, verbose):
@@ -23,24 +23,19 @@ def run(plan, source, sink, tile, resume, verbose):
         if journal is not None:
             journal.check(sink, lambda number: plan.place(boxes[number]))
         todo = [(number, box) for number, box in enumerate(boxes) if number not in finished]
-        progress = Progress("map_tiles", len(boxes), len(boxes) - len(todo),
-                            sum(n_outputs(box) for _, box in todo), verbose)
-        for number, box, crop in with_crops(plan, source, todo):
-            place = plan.place(box)
-            sink[place] = plan.result(crop, box)
-            if journal is not None:
-                journal.add(number, sink, place)
-            forget_pages(source)
-            forget_pages(sink)
-            progress.add(n_outputs(box))
+        before = sum(n_pixels(boxes[number]) for number in finished)
+        with Progress("map_tiles", prod(plan.outputs), "pixels", verbose, before) as progress:
+            for number, box, crop in with_crops(plan, source, todo):
+                place = plan.place(box)
+                sink[place] = plan.result(crop, box)
+                if journal is not None:
+                    journal.add(number, sink, place)
+                forget_pages(source)
+                forget_pages(sink)
+                progress.advance(n_pixels(box))
     finally:
         if journal is not None:
             journal.close()
-
-
-def n_outputs(box):
-    """Return the outputs of a box along the axes that are cut."""
-    return prod(own.stop - own.start for own in box)
 
 
 def with_crops(plan, source, todo):

@@ -33,7 +33,7 @@ _graph_nodes    the graph of fitted rows and new ones beside them
 _graph_layers   layers on graphs, forward and backward
 _graph_network  several of them
 _training       losses, optimisers and the loop; knows neither graphs nor images
-_progress       scikit-learn's callbacks, where it has them
+_progress       the steps of fit, which scikit-learn's callbacks see; lines for the rest
 _pixel_images   images whose pixels are samples, and their tiles
 _pixel_maps     a table: name -> maps of one scale, and how far they see
 """

@@ -13,8 +13,11 @@ L2 = 1e-4
 WINDOWS = {"max": MaxPool, "mean": AveragePool}
 
 
-def learn_layer(settings, images, y, channels, random_state):
-    """Return the kernels and the bias of `LayerSettings` for `Images` and their classes."""
+def learn_layer(settings, images, y, channels, random_state, progress=None):
+    """Return the kernels and the bias of `LayerSettings` for `Images` and their classes.
+
+    `progress` is called after each of `N_EPOCHS`.
+    """
     classes, codes = np.unique(y, return_inverse=True)
     rng = training.generator(random_state)
     layers = (
@@ -27,7 +30,7 @@ def learn_layer(settings, images, y, channels, random_state):
     network.loss_of = lambda outputs, batch: training.softmax_cross_entropy(outputs, codes[batch])
     optimizer = training.Adam(network.parameters, LEARNING_RATE, l2=network.decays(L2))
     training.train(network, optimizer, training.minibatches(len(codes), BATCH),
-                   max_epochs=N_EPOCHS, rng=rng)
+                   max_epochs=N_EPOCHS, rng=rng, progress=progress)
     return network.arrays["0.kernel"], network.arrays["0.bias"]
 
 

@@ -1,6 +1,7 @@
 """What ConvNetClassifier and ConvNetRegressor share: layers, trained, and run in blocks."""
 
 import copy
+from contextlib import nullcontext
 from math import ceil
 
 import numpy as np
@@ -17,7 +18,7 @@ from convlib.estimators import _training as training
 from convlib.estimators._conv_network import ConvNetwork
 from convlib.estimators._images import as_images, full_shape
 from convlib.estimators._net_features import NetFeatures
-from convlib.estimators._progress import CallbackSupportMixin, Epochs
+from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown
 from convlib.estimators._settings import all_or_nothing, finite_factor, memory_bytes
 from convlib.layers import Conv, Dense, Flatten, MaxPool
 
@@ -169,7 +170,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         check.finite_number("power_t", self.power_t)
         check.integer("max_iter", self.max_iter, 1)
         check.non_negative("tol", self.tol)
-        check.integer("verbose", int(self.verbose), 0)
+        check.verbosity(self.verbose)
         check.integer("n_iter_no_change", self.n_iter_no_change, 1)
         for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
             check.flag(name, getattr(self, name))
@@ -228,27 +229,26 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         # epoch would be noise that BatchNorm keeps.
         size = ceil(len(taught) / ceil(len(taught) / most))
         n_epochs = 1 if incremental else self.max_iter
-        epochs = None if incremental else Epochs(self, n_epochs, X, y)
-        try:
-            history = training.train(
-                network, self._optimizer,
-                training.minibatches(len(taught), size, self.shuffle), max_epochs=n_epochs,
-                rng=self._rng, validate=validate,
-                patience=None if incremental else self.n_iter_no_change, tol=self.tol,
-                schedule=self.learning_rate, power=self.power_t, progress=epochs,
-                verbose=int(self.verbose))
-        finally:
-            network.settle()
-        self.loss_curve_ = [*self.loss_curve_, *history.losses]
-        self.loss_, self.n_iter_ = self.loss_curve_[-1], self.n_iter_ + history.n_epochs
-        self.best_iter_ = self.n_iter_
-        if validate is not None:
-            self.validation_scores_ = history.scores
-            self.best_iter_ += history.best_epoch + 1 - history.n_epochs
-        self.coefs_ = network.arrays
-        self.layers_ = list(network.layers)
-        if epochs is not None:
-            epochs.end()
+        steps = nullcontext() if incremental else FitSteps(self, n_epochs, X, y, name="epoch")
+        with steps as epochs:
+            try:
+                history = training.train(
+                    network, self._optimizer,
+                    training.minibatches(len(taught), size, self.shuffle), max_epochs=n_epochs,
+                    rng=self._rng, validate=validate,
+                    patience=None if incremental else self.n_iter_no_change, tol=self.tol,
+                    schedule=self.learning_rate, power=self.power_t, progress=epochs,
+                    verbose=int(self.verbose))
+            finally:
+                network.settle()
+            self.loss_curve_ = [*self.loss_curve_, *history.losses]
+            self.loss_, self.n_iter_ = self.loss_curve_[-1], self.n_iter_ + history.n_epochs
+            self.best_iter_ = self.n_iter_
+            if validate is not None:
+                self.validation_scores_ = history.scores
+                self.best_iter_ += history.best_epoch + 1 - history.n_epochs
+            self.coefs_ = network.arrays
+            self.layers_ = list(network.layers)
         return self
 
     def _weights(self, sample_weight, y, images):
@@ -287,7 +287,7 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
             return self._validation_score(outputs, y[aside], shares), loss
         return validate
 
-    def _run(self, images, rows=None, n_layers=None):
+    def _run(self, images, rows=None, n_layers=None, progress=None):
         """Return the outputs for images, of those with the numbers `rows`."""
         rows = np.arange(len(images)) if rows is None else rows
         network, n_threads = self._network, check.threads(self.n_threads)
@@ -299,6 +299,8 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         for first in range(0, len(rows), step):
             block = rows[first:first + step]
             out[first:first + step] = network.block_outputs(load(block), n_threads, n_layers)
+            if progress is not None:
+                progress.advance(len(block))
         return out
 
     def _outputs(self, X, n_layers=None):
@@ -308,7 +310,8 @@ class ConvNet(CallbackSupportMixin, BaseEstimator):
         if images.shape != self.input_shape_:
             raise ValueError(f"X must hold images like those of fit, of shape "
                              f"{self.input_shape_}; got {images.shape}")
-        return self._run(images, n_layers=n_layers)
+        with shown(self, len(images), "images") as progress:
+            return self._run(images, n_layers=n_layers, progress=progress)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

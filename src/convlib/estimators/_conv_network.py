@@ -3,6 +3,7 @@
 from convlib._layers import chain
 from convlib._layers.layer import Call, is_buffer, is_weight
 from convlib._layers.network import Network
+from convlib._layers.room import Room
 
 
 class ConvNetwork(Network):
@@ -41,20 +42,21 @@ class ConvNetwork(Network):
 
     def unsettle(self):
         """Compute with the arrays as they are at any time."""
-        self._packed = self.arrays
+        self._packed, self.room = self.arrays, Room()
 
     def settle(self):
         """Forget what was there for learning, and pack the kernels."""
-        self.load = self.loss_of = None
+        self.load = self.loss_of = self.room = None
         self._pack()
 
     def loss_and_gradients(self, batch, rng):
         """Return the mean loss of a batch and its gradients by the parameters."""
-        call = Call(True, rng, self.n_threads, wants_images=False, keeps=True)
+        self.room.begin()
+        call = Call(True, rng, self.n_threads, wants_images=False, keeps=True, room=self.room)
         outputs, caches = chain.forward(self.layers, self.arrays, self.load(batch), call)
         loss, grads = self.loss_of(outputs, batch)
         _, by_arrays = chain.backward(self.layers, self.arrays, caches, grads, call)
         return loss, [by_arrays[name] for name in self.names]
 
     def __getstate__(self):
-        return super().__getstate__() | {"load": None, "loss_of": None}
+        return super().__getstate__() | {"load": None, "loss_of": None, "room": None}

@@ -41,7 +41,7 @@ class TransposedStage(NamedTuple):
         names = "stride", "padding", "dilation", "groups"
         return TransposeStage(
             np.ascontiguousarray(self.kernel, dtype), bias.astype(dtype),
-            (*(self.settings[name] for name in names), activation))
+            (*(self.settings[name] for name in names), activation), tuple(image_shape))
 
 
 class Standard:

@@ -15,8 +15,7 @@ import scipy.sparse as sp
 from convlib.graph._adjacency import Adjacency
 from convlib.graph._gather import Operator, attend
 from convlib.graph._gradients import attention_gradients, bias_sums, transposed, weight_sums
-from convlib.graph._layers import activated, hops, product
-from convlib.graph.convolutions import head_columns
+from convlib.graph._layers import activated, head_scores, hops, product
 from convlib.ops._grad_activation import activation_inputs
 
 SPARSE_SHARE = 0.1     # of values that are not zero, up to which features are kept sparse
@@ -246,8 +245,7 @@ class GAT(Layer):
         weight, source, target, bias = self.parameters
         inputs = self.taken(features, rng)
         hidden = inputs.times(weight)
-        scores = [product(hidden, head_columns(part), n_threads=self.n_threads)
-                  for part in (source, target)]
+        scores = head_scores(hidden, (source, target), self.n_threads)
         outputs = attend(edges.operator.adjacency, hidden, *scores, self.slope, self.has_loops,
                          self.n_threads)
         if not self.concat:

@@ -288,3 +288,32 @@ class FromFitted:
             self.messages.append(features.copy())
         others = self.messages[next(self.step)].astype(features.dtype, copy=False)
         return apply(self.operator, np.concatenate([features, others]), out, **options)
+
+
+class Told:
+    """An operator that calls `advance` whenever it has gathered."""
+
+    def __init__(self, operator, advance):
+        self._operator, self._advance = operator, advance
+
+    def __getattr__(self, name):
+        return getattr(self._operator, name)
+
+    def times(self, share):
+        """Return the map times a number."""
+        return Told(self._operator.times(share), self._advance)
+
+    def looped(self, weight):
+        """Return the map in which each row counts itself that much more."""
+        return Told(self._operator.looped(weight), self._advance)
+
+    def chain(self):
+        """Return the scales of the first hop, and the maps between hops and of the last one."""
+        scales, *maps = self._operator.chain()
+        return scales, *(None if one is None else Told(one, self._advance) for one in maps)
+
+    def gather(self, *arguments, **options):
+        """Return what the operator gathers."""
+        gathered = self._operator.gather(*arguments, **options)
+        self._advance()
+        return gathered

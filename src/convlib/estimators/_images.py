@@ -69,7 +69,7 @@ def as_ragged_images(X, rank):
     for number, image in enumerate(X):
         refuse_masked(f"X[{number}]", image)
         array = check_array(image, dtype="numeric", allow_nd=True, ensure_2d=False,
-                            input_name=f"X[{number}]")
+                            ensure_min_samples=0, ensure_min_features=0, input_name=f"X[{number}]")
         refuse_dtype(f"X[{number}]", array)
         shape = sample_shape(array.shape, rank, None)
         images.append(Images(array[np.newaxis], shape))
@@ -81,7 +81,7 @@ def as_ragged_images(X, rank):
 
 def sample_shape(shape, rank, image_shape):
     """Return the shape (*size, channels) of samples that come in `shape`."""
-    if min(shape) < 1:
+    if 0 in shape:
         raise ValueError(f"X must not have an empty axis; its samples have shape {tuple(shape)}")
     expected = f"(n_images, {AXES[rank - 1]}) or (n_images, {AXES[rank - 1]}, channels)"
     if image_shape is not None:

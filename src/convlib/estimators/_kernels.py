@@ -91,13 +91,13 @@ def kmeans_kernels(patches, patch_size, n_kernels, random_state):
     return Columns(weights, -pca.mean_ @ weights, whitening, centre, centroids)
 
 
-def backprop(settings, images, y, channels, random_state):
+def backprop(settings, images, y, channels, random_state, progress):
     """Return kernels that tell classes apart, as `Learnt`."""
     if y is None:
         raise ValueError("kernels='backprop' requires y to be passed, but the target y is None")
     if len(images) > 1:
         raise ValueError("kernels='backprop' takes images of one size; X holds several")
-    kernels, bias = learn_layer(settings, images[0], y, channels, random_state)
+    kernels, bias = learn_layer(settings, images[0], y, channels, random_state, progress)
     kernels, bias = kernels.astype(np.float64), bias.astype(np.float64)
     return Learnt((kernels,), bias, None, settings.scale, [])
 
@@ -111,10 +111,11 @@ def takes_labels(kernels):
     return isinstance(kernels, str) and kernels in WITH_LABELS
 
 
-def learn(settings, images, channels, random_state, y=None):
+def learn(settings, images, channels, random_state, y=None, progress=None):
     """Return the `Learnt` kernels of `LayerSettings` for a list of `Images`."""
     if takes_labels(settings.kernels):
-        return WITH_LABELS[settings.kernels](settings, images, y, channels, random_state)
+        return WITH_LABELS[settings.kernels](
+            settings, images, y, channels, random_state, progress)
     name, form, kernel_size = settings.kernels, settings.form, settings.kernel_size
     groups = channels if form.per_channel else settings.groups
     n_kernels = settings.n_kernels * (channels if form.per_channel else 1)
@@ -145,7 +146,7 @@ def learn(settings, images, channels, random_state, y=None):
     return Learnt(operands, bias, epsilon, settings.scale, columns)
 
 
-def given(settings, images, channels, random_state, y=None):
+def given(settings, images, channels, random_state, y=None, progress=None):
     """Return the user's operands as `Learnt`."""
     epsilon = None
     if settings.normalize:

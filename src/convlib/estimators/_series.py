@@ -15,10 +15,12 @@ from convlib._lazy import takes_dask
 from convlib._terms import CALL_SECONDS
 from convlib._threads import thread_count
 from convlib.estimators import _images
+from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown, with_callbacks
 from convlib.estimators._settings import all_or_nothing, memory_bytes
 
 PART_SECONDS = 150e-6    # of a task
 BLOCK_BYTES = 16 * 2**20    # of series that are converted together
+BLOCK_SECONDS = 1.0         # of them, by predicted speeds, after which progress is told
 DRAWN_VALUES = 2**20    # random numbers at a time
 MOST_POINTS = 2**31     # that kernels can count
 VECTOR = 16             # values of the widest vector: lines begin and end with whole ones
@@ -40,13 +42,14 @@ class SeriesForm(NamedTuple):
         return np.array(self, np.intp)
 
 
-class SeriesTransformer(TransformerMixin, BaseEstimator):
+class SeriesTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """A transformer of time series by kernels that are drawn in fit.
 
-    A subclass has `_checked_parameters()`, `_draw(series, random_state)`, which returns `Kernels`,
-    and `_names()`.
+    A subclass has `_checked_parameters()`, `_draw(series, random_state, progress)`, which returns
+    `Kernels`, `_names()`, and `_n_steps(series)`, how often `_draw` calls `progress`.
     """
 
+    @with_callbacks
     def fit(self, X, y=None):
         """Draw the kernels.
 
@@ -64,7 +67,7 @@ array-like of shape (length,) or (length, channels)
             The fitted transformer.
         """
         with all_or_nothing(self):
-            return self._fit(X)
+            return self._fit(X, y)
 
     @takes_dask("samples")
     def transform(self, X):
@@ -84,9 +87,7 @@ array-like of shape (length,) or (length, channels)
         """
         check_is_fitted(self)
         series = Series(self, X, reset=False)
-        if series.n_channels != self.n_channels_:
-            raise ValueError(f"X must hold series of {self.n_channels_} channels, as in fit; got "
-                             f"{series.n_channels}")
+        self._check_channels("X", series.n_channels)
         n_threads = check.threads(self.n_threads)
         kernels = self._kernels.of_dtype(series.dtype)
         form = kernels.form(max(series.lengths), self.normalize)
@@ -96,8 +97,11 @@ array-like of shape (length,) or (length, channels)
                                  len(series) * form.n_parts)
         scratch = np.empty((n_threads, kernels.scratch_bytes(form, series.n_channels)), np.uint8)
         out = check.output_array(None, (len(series), kernels.n_features), series.dtype)
-        for first, last, values, starts in series.blocks(self._budget()):
-            kernels.run(values, starts, form, out[first:last], scratch)
+        together = max(1, int(BLOCK_SECONDS * n_threads / seconds))
+        with shown(self, len(series), "series") as progress:
+            for first, last, values, starts in series.blocks(self._budget(), together):
+                kernels.run(values, starts, form, out[first:last], scratch)
+                progress.advance(last - first)
         return out
 
     def get_feature_names_out(self, input_features=None):
@@ -137,7 +141,8 @@ array-like of shape (length,) or (length, channels)
         check_is_fitted(self)
         n_series, *sample = check.batch_shape("shape", shape)
         length, n_channels = _images.sample_shape(tuple(sample), 1, None)
-        kernels = self._kernels.of_dtype(check.result_dtype(np.dtype(dtype)))
+        self._check_channels("shape", n_channels)
+        kernels = self._kernels.of_dtype(check.computed_dtype("dtype", dtype))
         form = kernels.form(length, self.normalize)
         n_threads = thread_count(check.threads(self.n_threads), np.inf)
         series_bytes = length * n_channels * kernels.dtype.itemsize
@@ -151,15 +156,28 @@ array-like of shape (length,) or (length, channels)
         tags.input_tags.three_d_array = True
         return tags
 
-    def _fit(self, X):
+    def _fit(self, X, y):
         self._checked_parameters()
         check.flag("normalize", self.normalize)
         check.threads(self.n_threads)
+        check.verbosity(self.verbose)
         self._budget()    # refuses a wrong working_memory
         series = Series(self, X, reset=True)
         self.n_channels_ = series.n_channels
-        self._kernels = self._draw(series, check_random_state(self.random_state))
+        with FitSteps(self, self._n_steps(series), X, y, name="dilation",
+                      unit="dilations") as steps:
+            self._kernels = self._draw(series, check_random_state(self.random_state), steps)
         return self
+
+    def _check_channels(self, name, n_channels):
+        """Refuse series of other channels than those of fit."""
+        if n_channels != self.n_channels_:
+            raise ValueError(f"{name} must hold series of {self.n_channels_} channels, as in fit; "
+                             f"got {n_channels}")
+
+    def _n_steps(self, series):
+        """Return how many steps of `fit` can be told one by one."""
+        return 0
 
     def _budget(self):
         """Return the bytes that a block of converted series may take."""
@@ -171,8 +189,8 @@ class Series:
     """Checked series, converted to floating point block by block."""
 
     def __init__(self, estimator, X, reset):
-        if isinstance(X, (list, tuple)) and X and all(hasattr(one, "shape") for one in X):
-            self._parts = _images.as_ragged_images(X, 1)
+        if (ragged := as_list(X)) is not None:
+            self._parts = _images.as_ragged_images(ragged, 1)
             if reset:
                 for name in ("n_features_in_", "feature_names_in_"):
                     vars(estimator).pop(name, None)    # of an earlier fit
@@ -193,9 +211,13 @@ class Series:
             return self._parts[0].batch(number, number + 1, np.float64)[0]
         return self._parts[number].batch(0, 1, np.float64)[0]
 
-    def blocks(self, budget):
-        """Yield first, last, points of series one after another, and where each begins."""
+    def blocks(self, budget, most):
+        """Yield first, last, points of series one after another, and where each begins.
+
+        There are at most `most` series in a block.
+        """
         together = at_once(max(self.lengths) * self.n_channels * self.dtype.itemsize, budget)
+        together = min(together, most)
         for first in range(0, len(self), together):
             last = min(first + together, len(self))
             if len(self._parts) == 1:
@@ -250,6 +272,16 @@ class Kernels:
         margin = whole_vectors(self.reach + VECTOR)
         return SeriesForm(longest, self.shortest, margin, whole_vectors(longest) + 2 * margin,
                           normalizes, 1)
+
+
+def as_list(X):
+    """Return X as a list of series, whose lengths may differ; None if it is one array."""
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X)
+    if not isinstance(X, (list, tuple)) or not all(hasattr(one, "__len__") for one in X):
+        return None
+    are_arrays = bool(X) and all(hasattr(one, "shape") for one in X)
+    return X if are_arrays or len({len(one) for one in X}) > 1 else None
 
 
 def whole_vectors(n):

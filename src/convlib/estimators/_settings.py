@@ -8,8 +8,10 @@ from convlib import _validation as check
 from convlib import banks
 from convlib._terms import numbered
 from convlib.estimators import _kernels
+from convlib.estimators._backprop import N_EPOCHS
 from convlib.estimators._forms import FORMS
 from convlib.estimators._layer import build_layer
+from convlib.estimators._progress import CALLBACK_STATE
 from convlib.ops.pool import GLOBAL_KINDS, WINDOW_KINDS
 
 DEFAULT_N_KERNELS = 32
@@ -54,7 +56,12 @@ class LayerSettings:
         """Return a name for each kernel, such as 'k07'."""
         return numbered("k", self.n_kernels)
 
-    def learn(self, images, random_state, y=None):
+    @property
+    def n_steps(self):
+        """Steps of learning that can be told one by one."""
+        return N_EPOCHS if _kernels.takes_labels(self.kernels) else 0
+
+    def learn(self, images, random_state, y=None, progress=None):
         """Return the `Learnt` kernels for a list of `Images`."""
         channels = images[0].shape[-1]
         if channels % self.groups or self.n_kernels % self.groups:
@@ -63,7 +70,7 @@ class LayerSettings:
                 f"{self.n_kernels}; got {self.groups}"
             )
         learn = _kernels.learn if isinstance(self.kernels, str) else _kernels.given
-        return learn(self, images, channels, random_state, y)
+        return learn(self, images, channels, random_state, y, progress)
 
     def layers(self, learnt, image_shape, dtype):
         """Return a `Layer` of learnt kernels for each dilation, for images of `dtype`."""
@@ -218,8 +225,9 @@ def all_or_nothing(estimator):
     try:
         yield
     except BaseException:
+        kept = {name: vars(estimator)[name] for name in CALLBACK_STATE if name in vars(estimator)}
         vars(estimator).clear()
-        vars(estimator).update(before)
+        vars(estimator).update(before | kept)
         raise
 
 

@@ -47,14 +47,13 @@ class Drawn:
         return names
 
 
-def draw(series, normalizes, n_features, max_dilations, differences, random_state):
+def draw(series, normalizes, n_features, max_dilations, differences, random_state, progress):
     """Return what is drawn for series, or for their differences, with so many features a kernel.
 
     Thresholds are quantiles of the convolution of one series, another one for each kernel and
-    dilation.
+    dilation. `progress` is called after each dilation.
     """
-    longest = max(*series.lengths, TAPS + differences) - differences
-    dilations, counts = spread(longest, n_features, max_dilations)
+    dilations, counts = spread(series, n_features, max_dilations, differences)
     most = min(series.n_channels, MOST_CHANNELS)
     n = len(dilations) * len(PLACES)
     n_seen = log_uniform(1, most + 1, n, random_state).clip(max=most)
@@ -76,12 +75,14 @@ def draw(series, normalizes, n_features, max_dilations, differences, random_stat
                                np.arange(len(values)), values)
             first += count
         thresholds.append(own)
+        progress()
     channels = [channels[i:i + len(PLACES)] for i in range(0, n, len(PLACES))]
     return Drawn(dilations, thresholds, channels)
 
 
-def spread(length, n_features, max_dilations):
+def spread(series, n_features, max_dilations, differences):
     """Return dilations, evenly by ratio, and how many features a kernel has at each of them."""
+    length = max(*series.lengths, TAPS + differences) - differences
     n = min(n_features, max_dilations)
     powers = np.linspace(0, np.log2((length - 1) / (TAPS - 1)), n)
     dilations, counts = np.unique((2**powers).astype(np.intp), return_counts=True)

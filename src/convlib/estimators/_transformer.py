@@ -14,17 +14,19 @@ from convlib import _validation as check
 from convlib._lazy import takes_dask
 from convlib.estimators import _images
 from convlib.estimators._layer import BLOCK_BYTES
+from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown, with_callbacks
 from convlib.estimators._settings import all_or_nothing, memory_bytes
 from convlib.estimators._tiles import LayersCall
 
 
-class LayerTransformer(TransformerMixin, BaseEstimator):
+class LayerTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """A transformer whose features are those of one `Layer`, or of several side by side.
 
-    A subclass has `_checked_settings()`, `_learn(images, random_state, y)`, which sets what is
-    learnt, `_make_layers(dtype)` and `_kernel_names()`.
+    A subclass has `_checked_settings()`, `_learn(images, random_state, y, progress)`, which sets
+    what is learnt, `_make_layers(dtype)` and `_kernel_names()`.
     """
 
+    @with_callbacks
     def fit(self, X, y=None):
         """Draw or learn the kernels.
 
@@ -66,7 +68,8 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         self._check_shapes(images)
         dtype = np.result_type(*(image.dtype for image in images))
         layers = self._layers_of(dtype)
-        features = [self._features(layers, image, dtype) for image in images]
+        with shown(self, sum(map(len, images)), "images") as progress:
+            features = [self._features(layers, image, dtype, progress) for image in images]
         return features[0] if len(features) == 1 else np.concatenate(features)
 
     @available_if(lambda self: self.output == "flat")
@@ -142,7 +145,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         shape = check.batch_shape("shape", shape)
         image_shape = _images.sample_shape(shape[1:], self._settings.rank, self.image_shape)
-        dtype = check.result_dtype(np.dtype(dtype))
+        dtype = check.computed_dtype("dtype", dtype)
         layers = self._layers_of(dtype)
         budget = self._budget(layers)
         n_values = sum(prod(layer.output_shape(image_shape)) for layer in layers)
@@ -171,18 +174,18 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
     def _fit(self, X, y):
         settings = self._checked_settings()
         check.choice("output", self.output, ("flat", "maps"))
-        if not isinstance(self.verbose, bool):
-            check.integer("verbose", self.verbose, 0)
+        check.verbosity(self.verbose)
         check.threads(self.n_threads)
         images = self._images(X, settings.rank, reset=True)
         self.input_shape_ = images[0].shape
         self.n_features_in_ = prod(self.input_shape_)
         self._settings = settings
-        self._learn(images, check_random_state(self.random_state), y)
-        self._layers = self._make_layers(images[0].dtype)
-        self._budget(self._layers)  # refuses a wrong working_memory
-        for image in images:
-            self._features_shape(self._layers, image.shape)  # refuses what does not fit
+        with FitSteps(self, settings.n_steps, X, y, name="epoch", unit="epochs") as steps:
+            self._learn(images, check_random_state(self.random_state), y, steps)
+            self._layers = self._make_layers(images[0].dtype)
+            self._budget(self._layers)  # refuses a wrong working_memory
+            for image in images:
+                self._features_shape(self._layers, image.shape)  # refuses what does not fit
         return self
 
     def _layers_of(self, dtype):
@@ -237,7 +240,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
         """Return how many images go through all layers at a time."""
         return min(layer.block_images(image_shape, n_images, budget) for layer in layers)
 
-    def _features(self, layers, images, dtype):
+    def _features(self, layers, images, dtype, progress):
         """Return the features of `Images`."""
         n_threads, budget = check.threads(self.n_threads), self._budget(layers)
         shape = self._features_shape(layers, images.shape)
@@ -258,8 +261,7 @@ class LayerTransformer(TransformerMixin, BaseEstimator):
                     features = np.empty((last - first, *own), dtype)
                     layer.run(batch, features, budget, n_threads)
                     part[...] = features.reshape(part.shape)
-            if self.verbose:
-                print(f"[{type(self).__name__}] {last} of {len(images)} images")
+            progress.advance(last - first)
         return out
 
     def _dilation_name(self, dilation):

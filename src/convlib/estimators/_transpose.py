@@ -1,6 +1,6 @@
 """The transposed convolution of a layer, a block of rows at a time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,11 +22,25 @@ class TransposeStage:
     kernel: np.ndarray
     bias: np.ndarray
     settings: tuple      # stride, padding, dilation, groups, activation
+    image_shape: tuple   # that it was fitted for
+    by_tier: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __getstate__(self):
+        """Return the plain kernels: vectors may be shorter where they are loaded."""
+        return self.__dict__ | {"by_tier": {}}
 
     @property
     def nbytes(self):
-        """Of the kernels."""
-        return self.kernel.nbytes + self.bias.nbytes
+        """Of the kernels, plain and packed."""
+        return self.kernel.nbytes + self.bias.nbytes + self._panels().nbytes
+
+    def _panels(self):
+        """Return the packed kernels for the tier in use."""
+        tier = cpu.tier()
+        if tier not in self.by_tier:
+            product = _product(self._problem(self.image_shape), tier)
+            self.by_tier[tier] = product.pack(self.kernel, self.bias, None)
+        return self.by_tier[tier]
 
     def _problem(self, image_shape):
         stride, padding, dilation, groups, activation = self.settings
@@ -47,8 +61,8 @@ class TransposeStage:
         before[axis] += first
         size[axis] = out.shape[1]
         rows = replace(problem, before=tuple(before), output_size=tuple(size))
-        _product(rows, cpu.tier()).run(
-            five_axes(images), self.kernel, self.bias, five_axes(out), n_threads)
+        _product(rows, cpu.tier()).multiply(
+            five_axes(images), self._panels(), five_axes(out), n_threads)
 
 
 @lru_cache(maxsize=64)

@@ -95,7 +95,8 @@ class ConvFeatures(LayerTransformer):
     random_state : int, RandomState instance or None, default=None
         For drawing kernels, patches and initial centroids.
     verbose : int, default=0
-        Whether `transform` prints how far it is.
+        Whether `transform` tells how far it is, in images, on the standard error, and `fit` with
+        ``kernels='backprop'``, in epochs, which scikit-learn's callbacks see where it has them.
 
     Attributes
     ----------
@@ -180,9 +181,10 @@ class ConvFeatures(LayerTransformer):
     def _checked_settings(self):
         return checked_settings(self.get_params(deep=False))
 
-    def _learn(self, images, random_state, y):
+    def _learn(self, images, random_state, y, progress):
         self._settings = self._settings.for_channels(self.input_shape_[-1])
-        self._learnt = self._settings.learn(images, random_state, self._classes(y, images))
+        self._learnt = self._settings.learn(
+            images, random_state, self._classes(y, images), progress)
         dtype = images[0].dtype
         operands = tuple(operand.astype(dtype) for operand in self._learnt.operands)
         for name in ("pointwise_kernels_", "kernels_1d_"):

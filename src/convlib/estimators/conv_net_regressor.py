@@ -60,7 +60,8 @@ class ConvNetRegressor(RegressorMixin, ConvNet):
     tol : float, default=0.0001
         By how much the loss, or the validation score, must get better to count.
     verbose : int, default=0
-        Print the loss every so many epochs. scikit-learn's callbacks are called where it has them.
+        Print the loss every so many epochs, and tell in prediction how many images are done, on the
+        standard error. scikit-learn's callbacks see each epoch where it has them.
     warm_start : bool, default=False
         Whether `fit` goes on with the weights of the last one.
     momentum : float, default=0.9

@@ -176,7 +176,7 @@ default='relu'
                 check.choice(name, getattr(self, name), (word,))
         return settings
 
-    def _learn(self, images, random_state, y):
+    def _learn(self, images, random_state, y, progress):
         settings, dtype = self._settings, images[0].dtype
         self._learnt = settings.learn(images, random_state)
         self.kernels_ = self._learnt.operands[0].astype(dtype)

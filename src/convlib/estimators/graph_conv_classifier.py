@@ -26,7 +26,7 @@ from convlib.estimators._graphs import (
     refuse_adjacency,
     rows_of,
 )
-from convlib.estimators._progress import CallbackSupportMixin, Epochs, with_callbacks
+from convlib.estimators._progress import CallbackSupportMixin, FitSteps, with_callbacks
 from convlib.graph._graph import handling
 
 __all__ = ["GraphConvClassifier"]
@@ -100,7 +100,8 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
     verbose : int, default=0
-        Print the loss every so many epochs. scikit-learn's callbacks are called where it has them.
+        Print the loss every so many epochs. scikit-learn's callbacks see each of them where it has
+        them.
 
     Attributes
     ----------
@@ -218,22 +219,21 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             has_loops=CONVOLUTIONS[self.conv][1] == "remove", dtype=features.dtype)
         as_sparse, n_threads = is_sparse(features), settings["n_threads"]
         call = Edges(operator, n_threads), _form(features, as_sparse, n_threads)
-        epochs = Epochs(self, self.max_iter, X, y)
-        history = training.train(
-            network, self._optimizer(network),
-            training.whole((*call, rows[taught], all_codes[taught])),
-            max_epochs=self.max_iter, rng=training.generator(random_state),
-            validate=None if aside is None else _validation(
-                network, call, rows[aside], all_codes[aside]),
-            patience=None if aside is None else self.n_iter_no_change,
-            progress=epochs, verbose=self.verbose)
-        network.forget()
-        self._network, self._near, self._as_sparse = network, near, as_sparse
-        self.classes_, self.coefs_ = classes, network.parameters
-        self.loss_curve_, self.n_iter_ = history.losses, history.n_epochs
-        self.validation_scores_ = history.scores if aside is not None else None
-        self.best_iter_ = history.n_epochs if aside is None else history.best_epoch + 1
-        epochs.end()
+        with FitSteps(self, self.max_iter, X, y, name="epoch") as epochs:
+            history = training.train(
+                network, self._optimizer(network),
+                training.whole((*call, rows[taught], all_codes[taught])),
+                max_epochs=self.max_iter, rng=training.generator(random_state),
+                validate=None if aside is None else _validation(
+                    network, call, rows[aside], all_codes[aside]),
+                patience=None if aside is None else self.n_iter_no_change,
+                progress=epochs, verbose=self.verbose)
+            network.forget()
+            self._network, self._near, self._as_sparse = network, near, as_sparse
+            self.classes_, self.coefs_ = classes, network.parameters
+            self.loss_curve_, self.n_iter_ = history.losses, history.n_epochs
+            self.validation_scores_ = history.scores if aside is not None else None
+            self.best_iter_ = history.n_epochs if aside is None else history.best_epoch + 1
         return self
 
     @takes_dask("nodes")
@@ -370,7 +370,7 @@ class GraphConvClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check.integer("max_iter", self.max_iter, 1)
         check.flag("early_stopping", self.early_stopping)
         check.integer("n_iter_no_change", self.n_iter_no_change, 1)
-        check.integer("verbose", int(self.verbose), 0)
+        check.verbosity(self.verbose)
         dropout = check.real_number("dropout", self.dropout, "a number in 0 .. 1, below 1")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be a number in 0 .. 1, below 1; got {dropout}")

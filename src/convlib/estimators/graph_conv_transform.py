@@ -1,6 +1,7 @@
 """GraphConvTransform: features of nodes, convolved along the edges of a graph."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn import get_config
@@ -14,6 +15,7 @@ from convlib._terms import numbered
 from convlib.estimators._graphs import (
     FittedNeighbours,
     Nodes,
+    Told,
     are_graphs,
     check_graph_parameter,
     checked_graphs,
@@ -21,6 +23,7 @@ from convlib.estimators._graphs import (
     refuse_adjacency,
     rows_of,
 )
+from convlib.estimators._progress import CallbackSupportMixin, in_one_step, shown
 from convlib.estimators._settings import all_or_nothing, memory_bytes
 from convlib.graph._graph import digest_of, settled
 from convlib.graph._layers import activated, gin, product, sage, transform
@@ -29,7 +32,7 @@ from convlib.graph._propagation import CONVOLUTIONS, propagated
 __all__ = ["GraphConvTransform"]
 
 
-class GraphConvTransform(TransformerMixin, BaseEstimator):
+class GraphConvTransform(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Features of nodes after graph convolutions without training, or with random weights.
 
     The graph comes in one of three ways:
@@ -103,6 +106,9 @@ default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
     random_state : int, RandomState instance or None, default=None
         For drawing weights.
+    verbose : int, default=0
+        Whether `transform` tells on the standard error how many hops are done, or graphs of a
+        list, signals, or rows that look for neighbours.
 
     Attributes
     ----------
@@ -172,7 +178,7 @@ default=None
         self_loops=None, direction="rows", signed=False, concat=None, aggregation="mean",
         weights=None, n_components=64, activation=None, n_neighbors=10, radius=1.0,
         metric="euclidean", output="flat", working_memory=None, n_threads=None,
-        random_state=None,
+        random_state=None, verbose=0,
     ):
         self.conv = conv
         self.n_hops = n_hops
@@ -194,7 +200,9 @@ default=None
         self.working_memory = working_memory
         self.n_threads = n_threads
         self.random_state = random_state
+        self.verbose = verbose
 
+    @in_one_step
     def fit(self, X, y=None, *, adjacency=None):
         """Check the graph, draw weights, remember rows to gather from.
 
@@ -216,6 +224,7 @@ default=None
         self._fit(X, adjacency)
         return self
 
+    @in_one_step
     def fit_transform(self, X, y=None, *, adjacency=None):
         """Fit, and return the features of X.
 
@@ -319,7 +328,7 @@ default=None
         """
         check_is_fitted(self)
         shape = check.batch_shape("shape", shape)
-        n_bytes = check.result_dtype(np.dtype(dtype)).itemsize
+        n_bytes = check.computed_dtype("dtype", dtype).itemsize
         rows, width = int(np.prod(shape[:-1], dtype=object)), shape[-1]
         result = rows * self._n_outputs * n_bytes
         at_once = rows
@@ -365,6 +374,7 @@ default=None
         check.positive_number("radius", self.radius)
         check.choice("output", self.output, ("flat", "maps"))
         check.threads(self.n_threads)
+        check.verbosity(self.verbose)
         self._budget()
         if isinstance(self.graph, str):
             direction, normalization = self._how[:2]
@@ -426,33 +436,45 @@ default=None
     def _transformed(self, here):
         """Return the features of what `_input` returned."""
         if isinstance(here, list):
-            return [graph.with_features(self._of_nodes(Nodes(graph))) for graph in here]
+            with shown(self, len(here), "graphs") as progress:
+                return [graph.with_features(self._of_nodes(Nodes(graph), shows=False))
+                        for graph in progress.over(here)]
         if isinstance(here, Nodes):
             return self._of_nodes(here)
         out = np.empty((len(here), self._n_outputs), here.dtype)
         step = self._rows_at_once(here.shape[1] * here.itemsize)
-        for first in range(0, len(here), step):
-            rows = here[first:first + step]
-            operator = self._neighbours.rows(rows, self._messages)
-            out[first:first + step] = self._convolved(operator, rows)
+        with shown(self, len(here), "rows") as progress:
+            for first in range(0, len(here), step):
+                rows = here[first:first + step]
+                operator = self._neighbours.rows(rows, self._messages)
+                out[first:first + step] = self._convolved(operator, rows)
+                progress.advance(len(rows))
         return out
 
-    def _of_nodes(self, nodes):
+    def _of_nodes(self, nodes, shows=True):
         """Return features of the nodes of a graph, or of those asked for."""
-        if nodes.features is not None:
-            if nodes.features.ndim == 2:
-                return self._convolved(nodes.operator(self._how), nodes.features)
+        if nodes.features is not None and nodes.features.ndim == 3:
             return self._of_signals(nodes)
+        with shown(self, self._settings.n_hops, "hops", shows) as progress:
+            features = self._after_hops(nodes, partial(Told, advance=progress.advance))
+            progress.advance(progress.total - progress.done)    # of hops that were remembered
+        return features
+
+    def _after_hops(self, nodes, told):
+        """Return features of the nodes of a graph; `told` makes an operator tell of its hops."""
+        if nodes.features is not None:
+            return self._convolved(told(nodes.operator(self._how)), nodes.features)
         graph, n_threads = nodes.graph, check.threads(self.n_threads)
         rows = slice(None) if nodes.rows is None else nodes.rows
         if self.weights_ is None:
-            return graph._propagated(self._settings, self._how, n_threads=n_threads)[rows]
+            return graph._propagated(
+                self._settings, self._how, n_threads=n_threads, told=told)[rows]
         if CONVOLUTIONS[self._settings.conv].is_layered:
             key = (self._settings, self._how, digest_of(_flat(self.weights_)))
             return graph._remembered(key, lambda: self._convolved(
-                nodes.operator(self._how), graph.features))[rows]
+                told(nodes.operator(self._how)), graph.features))[rows]
         # The weights come last: they are needed for the rows asked for alone.
-        whole = graph._propagated(self._bare, self._how, n_threads=n_threads)
+        whole = graph._propagated(self._bare, self._how, n_threads=n_threads, told=told)
         return self._projected(whole[rows])
 
     def _of_signals(self, nodes):
@@ -461,9 +483,11 @@ default=None
         operator = nodes.operator(self._how)
         out = np.empty((*signals.shape[:-1], self._n_outputs), signals.dtype)
         step = self._at_once(signals[:1].nbytes)
-        for first in range(0, len(signals), step):
-            part = slice(first, first + step)
-            out[part] = self._convolved(operator, signals[part])
+        with shown(self, len(signals), "signals") as progress:
+            for first in range(0, len(signals), step):
+                part = slice(first, first + step)
+                out[part] = self._convolved(operator, signals[part])
+                progress.advance(len(out[part]))
         return out if self.output == "maps" else out.reshape(len(out), -1)
 
     def _convolved(self, operator, features):

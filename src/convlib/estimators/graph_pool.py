@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
 from convlib.estimators._graphs import are_graphs, checked_graphs
+from convlib.estimators._progress import CallbackSupportMixin, in_one_step, shown
 from convlib.ops.pool import global_pool
 
 __all__ = ["GraphPool"]
@@ -13,7 +14,7 @@ __all__ = ["GraphPool"]
 KINDS = ("sum", "mean", "max")
 
 
-class GraphPool(TransformerMixin, BaseEstimator):
+class GraphPool(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Statistics of the features of all nodes, so that whole graphs are samples.
 
     Parameters
@@ -22,6 +23,8 @@ class GraphPool(TransformerMixin, BaseEstimator):
         The statistics, side by side.
     n_threads : int, default=None
         OpenMP threads, as in `convlib.conv`.
+    verbose : int, default=0
+        Whether `transform` tells how far it is, in graphs, on the standard error.
 
     Attributes
     ----------
@@ -52,10 +55,12 @@ class GraphPool(TransformerMixin, BaseEstimator):
            [4., 4., 4.]])
     """
 
-    def __init__(self, pool="mean", *, n_threads=None):
+    def __init__(self, pool="mean", *, n_threads=None, verbose=0):
         self.pool = pool
         self.n_threads = n_threads
+        self.verbose = verbose
 
+    @in_one_step
     def fit(self, X, y=None):
         """Check the graphs.
 
@@ -77,6 +82,7 @@ class GraphPool(TransformerMixin, BaseEstimator):
         if not kinds or len(set(kinds)) < len(kinds):
             raise ValueError(f"pool must name statistics, each once; got {self.pool!r}")
         check.threads(self.n_threads)
+        check.verbosity(self.verbose)
         self.n_features_in_ = _graphs(X)[0].n_features
         self._kinds = kinds
         return self
@@ -98,14 +104,10 @@ class GraphPool(TransformerMixin, BaseEstimator):
         graphs = _graphs(X, self.n_features_in_)
         dtype = np.result_type(*(graph.features for graph in graphs))
         out = np.zeros((len(graphs), len(self._kinds), self.n_features_in_), dtype)
-        for row, graph in zip(out, graphs):
-            if graph.n_nodes == 0:
-                continue
-            nodes = np.ascontiguousarray(graph.features)[np.newaxis]
-            for number, kind in enumerate(self._kinds):
-                pooled = global_pool(nodes, "max" if kind == "max" else "mean",
-                                     n_threads=check.threads(self.n_threads))[0]
-                row[number] = pooled * graph.n_nodes if kind == "sum" else pooled
+        with shown(self, len(graphs), "graphs") as progress:
+            for graph, row in zip(progress.over(graphs), out):
+                if graph.n_nodes:
+                    self._pool(graph, row)
         return out.reshape(len(graphs), -1)
 
     def get_feature_names_out(self, input_features=None):
@@ -135,6 +137,14 @@ class GraphPool(TransformerMixin, BaseEstimator):
         tags.no_validation = True    # X holds graphs
         tags.input_tags.two_d_array = False
         return tags
+
+    def _pool(self, graph, out):
+        """Write the statistics of a graph to `out`, (n_statistics, n_features)."""
+        nodes = np.ascontiguousarray(graph.features)[np.newaxis]
+        for number, kind in enumerate(self._kinds):
+            pooled = global_pool(nodes, "max" if kind == "max" else "mean",
+                                 n_threads=check.threads(self.n_threads))[0]
+            out[number] = pooled * graph.n_nodes if kind == "sum" else pooled
 
 
 def _graphs(X, n_features=None):

@@ -49,6 +49,8 @@ class HydraFeatures(SeriesTransformer):
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
     random_state : int, RandomState instance or None, default=None
         For drawing kernels and channels.
+    verbose : int, default=0
+        Whether `transform` tells how far it is, in series, on the standard error.
 
     Attributes
     ----------
@@ -94,7 +96,7 @@ class HydraFeatures(SeriesTransformer):
 
     def __init__(
         self, n_kernels=8, n_groups=64, *, max_channels=8, normalize=False, working_memory=None,
-        n_threads=None, random_state=None,
+        n_threads=None, random_state=None, verbose=0,
     ):
         self.n_kernels = n_kernels
         self.n_groups = n_groups
@@ -103,13 +105,14 @@ class HydraFeatures(SeriesTransformer):
         self.working_memory = working_memory
         self.n_threads = n_threads
         self.random_state = random_state
+        self.verbose = verbose
 
     def _checked_parameters(self):
         check.integer("n_kernels", self.n_kernels, 1)
         check.integer("n_groups", self.n_groups, 1)
         check.integer("max_channels", self.max_channels, 1)
 
-    def _draw(self, series, random_state):
+    def _draw(self, series, random_state, progress):
         has_differences = int(self.n_groups > 1)
         length = max(*series.lengths, TAPS + has_differences)
         powers = 2 ** np.arange(int(np.log2((length - 1) / (TAPS - 1))) + 1)

@@ -15,6 +15,7 @@ from convlib._filters._image import one_axis
 from convlib._filters.memory import work_values
 from convlib._lazy import takes_dask
 from convlib.estimators import _images
+from convlib.estimators._progress import CallbackSupportMixin, in_one_step, shown
 from convlib.estimators._settings import finite_factor, memory_bytes
 from convlib.estimators._tiles import ImageFilterCall
 from convlib.estimators._transformer import place_names
@@ -29,7 +30,7 @@ SEVERAL = ("hessian", "hessian_eigenvalues", "structure_tensor")    # results fo
 SCRATCH_BYTES = 2**21    # of any filter, however small the images
 
 
-class ImageFilter(TransformerMixin, BaseEstimator):
+class ImageFilter(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """A filter of `convlib.filters` as a step of a Pipeline: images in, images out.
 
     Each image and each of its channels is filtered by itself, in one call for many images. The
@@ -70,6 +71,8 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         scikit-learn's setting of that name.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
+    verbose : int, default=0
+        Whether `transform` tells how far it is, in images, on the standard error.
 
     Attributes
     ----------
@@ -100,7 +103,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
     def __init__(
         self, filter="gaussian", *, size=None, sigma=None, axis=None, rank=2,  # noqa: A002
         padding_mode="symmetric", constant_values=0, filter_params=None, image_shape=None,
-        output="flat", scale=None, working_memory=None, n_threads=None,
+        output="flat", scale=None, working_memory=None, n_threads=None, verbose=0,
     ):
         self.filter = filter
         self.size = size
@@ -115,7 +118,9 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         self.scale = scale
         self.working_memory = working_memory
         self.n_threads = n_threads
+        self.verbose = verbose
 
+    @in_one_step
     def fit(self, X, y=None):
         """Check the parameters and learn the shape of the images.
 
@@ -134,11 +139,10 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         """
         rank, _ = self._checked()
         images = _images.as_images(self, X, rank, self.image_shape, reset=True)
-        shape = (1, *images.shape)
         # One pixel shows whether the filter takes its arguments, and how many results it has.
         few = np.zeros((1,) * (rank + 1) + (1,), images.dtype)
         self._n_parts = self._filtered(few).shape[-1]
-        self.input_shape_ = shape[1:]
+        self.input_shape_ = images.shape
         self.n_features_in_ = prod(self.input_shape_)
         return self
 
@@ -165,11 +169,13 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         n_maps = images.shape[-1] * self._n_parts
         out = np.empty((len(images), *images.shape[:-1], n_maps), images.dtype)
         step = self._block_images(images.shape, images.dtype)
-        for first in range(0, len(images), step):
-            batch = images.batch(first, first + step)
-            if scale != 1:
-                batch = batch * batch.dtype.type(scale)
-            self._filtered(batch, out[first:first + step])
+        with shown(self, len(images), "images") as progress:
+            for first in range(0, len(images), step):
+                batch = images.batch(first, first + step)
+                if scale != 1:
+                    batch = batch * batch.dtype.type(scale)
+                self._filtered(batch, out[first:first + step])
+                progress.advance(len(batch))
         return out.reshape(len(out), -1) if self.output == "flat" else out
 
     @available_if(lambda self: self.output == "flat")
@@ -239,7 +245,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         rank, _ = self._checked()
         image_shape = _images.sample_shape(shape[1:], rank, self.image_shape)
         self._check_shape(image_shape)
-        dtype = check.result_dtype(np.dtype(dtype))
+        dtype = check.computed_dtype("dtype", dtype)
         step = min(shape[0], self._block_images(image_shape, dtype))
         result = shape[0] * prod(image_shape) * self._n_parts * dtype.itemsize
         return result + step * self._image_bytes(image_shape, dtype) + SCRATCH_BYTES
@@ -261,6 +267,7 @@ class ImageFilter(TransformerMixin, BaseEstimator):
         if rank > 3:
             raise ValueError(f"rank must be 1, 2 or 3; got {rank}")
         memory_bytes(self.working_memory, get_config()["working_memory"])
+        check.verbosity(self.verbose)
         scale = 1.0 if self.scale is None else finite_factor("scale", self.scale)
         self._arguments(rank)
         return rank, scale

@@ -2,7 +2,7 @@
 
 from convlib import _validation as check
 from convlib.estimators._series import SeriesTransformer
-from convlib.estimators._ternary import PLACES, TernaryKernels, draw
+from convlib.estimators._ternary import PLACES, TernaryKernels, draw, spread
 
 __all__ = ["MiniRocketFeatures"]
 
@@ -35,6 +35,9 @@ class MiniRocketFeatures(SeriesTransformer):
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
     random_state : int, RandomState instance or None, default=None
         For drawing series for the biases, and channels.
+    verbose : int, default=0
+        Whether `fit` tells how far it is, in dilations, and `transform`, in series, on the standard
+        error.
 
     Attributes
     ----------
@@ -78,7 +81,7 @@ class MiniRocketFeatures(SeriesTransformer):
 
     def __init__(
         self, n_features=10_000, *, max_dilations=32, normalize=False, working_memory=None,
-        n_threads=None, random_state=None,
+        n_threads=None, random_state=None, verbose=0,
     ):
         self.n_features = n_features
         self.max_dilations = max_dilations
@@ -86,14 +89,18 @@ class MiniRocketFeatures(SeriesTransformer):
         self.working_memory = working_memory
         self.n_threads = n_threads
         self.random_state = random_state
+        self.verbose = verbose
 
     def _checked_parameters(self):
         check.integer("n_features", self.n_features, len(PLACES))
         check.integer("max_dilations", self.max_dilations, 1)
 
-    def _draw(self, series, random_state):
+    def _n_steps(self, series):
+        return len(spread(series, self.n_features // len(PLACES), self.max_dilations, 0)[0])
+
+    def _draw(self, series, random_state, progress):
         drawn = draw(series, self.normalize, self.n_features // len(PLACES), self.max_dilations,
-                     0, random_state)
+                     0, random_state, progress)
         self.dilations_, self.biases_ = drawn.dilations, drawn.thresholds
         self.channels_ = drawn.channels
         kernels = TernaryKernels.of([drawn], 1)

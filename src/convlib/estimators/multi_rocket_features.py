@@ -2,7 +2,7 @@
 
 from convlib import _validation as check
 from convlib.estimators._series import SeriesTransformer
-from convlib.estimators._ternary import PLACES, TernaryKernels, draw
+from convlib.estimators._ternary import PLACES, TernaryKernels, draw, spread
 
 __all__ = ["MultiRocketFeatures"]
 
@@ -39,6 +39,9 @@ class MultiRocketFeatures(SeriesTransformer):
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
     random_state : int, RandomState instance or None, default=None
         For drawing series for the biases, and channels.
+    verbose : int, default=0
+        Whether `fit` tells how far it is, in dilations, and `transform`, in series, on the standard
+        error.
 
     Attributes
     ----------
@@ -83,7 +86,7 @@ class MultiRocketFeatures(SeriesTransformer):
 
     def __init__(
         self, n_features=50_000, *, max_dilations=32, normalize=False, working_memory=None,
-        n_threads=None, random_state=None,
+        n_threads=None, random_state=None, verbose=0,
     ):
         self.n_features = n_features
         self.max_dilations = max_dilations
@@ -91,14 +94,19 @@ class MultiRocketFeatures(SeriesTransformer):
         self.working_memory = working_memory
         self.n_threads = n_threads
         self.random_state = random_state
+        self.verbose = verbose
 
     def _checked_parameters(self):
         check.integer("n_features", self.n_features, PER_KERNEL)
         check.integer("max_dilations", self.max_dilations, 1)
 
-    def _draw(self, series, random_state):
+    def _n_steps(self, series):
+        return sum(len(spread(series, self.n_features // PER_KERNEL, self.max_dilations,
+                              differences)[0]) for differences in (0, 1))
+
+    def _draw(self, series, random_state, progress):
         parts = [draw(series, self.normalize, self.n_features // PER_KERNEL, self.max_dilations,
-                      differences, random_state) for differences in (0, 1)]
+                      differences, random_state, progress) for differences in (0, 1)]
         self.dilations_ = tuple(part.dilations for part in parts)
         self.biases_ = tuple(part.thresholds for part in parts)
         self.channels_ = tuple(part.channels for part in parts)

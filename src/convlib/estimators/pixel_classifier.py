@@ -1,6 +1,8 @@
 """PixelClassifier: a classifier of pixels, from few labelled ones, by tiles."""
 
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from sklearn import get_config
@@ -11,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from convlib import _validation as check
 from convlib._lazy import takes_dask
-from convlib._tiling.boxes import tiles
-from convlib.estimators._pixel_images import boxes_around
+from convlib._tiling.boxes import n_pixels, tiles
+from convlib.estimators._pixel_images import PixelImage, boxes_around
+from convlib.estimators._progress import CallbackSupportMixin, FitSteps, shown, with_callbacks
 from convlib.estimators._settings import memory_bytes
 from convlib.estimators._tiles import PixelsCall
 from convlib.estimators.pixel_features import PixelFeatures
@@ -32,7 +35,7 @@ def _has(name):
     return has
 
 
-class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
+class PixelClassifier(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Segmentation of images by a classifier of pixels, trained on few labelled ones.
 
     `fit` computes features at the labelled pixels only, in crops around them; `predict` goes
@@ -49,6 +52,10 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
     working_memory : float, default=None
         MiB that `fit` and `predict` may take for a tile, its features and its predictions, as far
         as tiles can be small enough. None is scikit-learn's setting of that name.
+    verbose : int, default=0
+        Whether prediction tells how far it is, in pixels, on the standard error, and `fit`, in
+        steps: crops around labelled pixels, and one for the classifier. scikit-learn's callbacks
+        see them where it has callbacks.
 
     Attributes
     ----------
@@ -93,11 +100,13 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
     ((64, 64), True)
     """
 
-    def __init__(self, estimator=None, features=None, *, working_memory=None):
+    def __init__(self, estimator=None, features=None, *, working_memory=None, verbose=0):
         self.estimator = estimator
         self.features = features
         self.working_memory = working_memory
+        self.verbose = verbose
 
+    @with_callbacks
     def fit(self, X, y):
         """Train the classifier on the labelled pixels.
 
@@ -114,13 +123,17 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
             The fitted estimator.
         """
         self._budget()
+        check.verbosity(self.verbose)
         features = PixelFeatures() if self.features is None else clone(self.features)
         if not isinstance(features, PixelFeatures):
             raise TypeError(check.refusal("features", "a PixelFeatures or None", self.features))
         features.fit(X)
-        rows, labels = self._labelled_rows(features, X, y)
+        labelled = self._labelled(features, X, y)
         estimator = RandomForestClassifier() if self.estimator is None else clone(self.estimator)
-        self.estimator_, self.features_ = estimator.fit(rows, labels), features
+        with FitSteps(self, len(labelled.crops) + 1, X, y, unit="steps") as steps:
+            rows = labelled.rows(features, steps)
+            self.estimator_, self.features_ = estimator.fit(rows, labelled.labels), features
+            steps()
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -175,8 +188,10 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
             Features are computed at the labelled pixels only.
         """
         check_is_fitted(self)
-        rows, labels = self._labelled_rows(self.features_, X, y)
-        return float(np.mean(self.estimator_.predict(rows) == labels))
+        labelled = self._labelled(self.features_, X, y)
+        with shown(self, len(labelled.crops), "crops") as progress:
+            rows = labelled.rows(self.features_, progress.advance)
+        return float(np.mean(self.estimator_.predict(rows) == labelled.labels))
 
     @property
     def halo(self):
@@ -194,36 +209,32 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
         """Return the bytes that one tile may take."""
         return memory_bytes(self.working_memory, get_config()["working_memory"])
 
-    def _labelled_rows(self, features, X, y):
-        """Return the features and the labels of all labelled pixels, in the pixels' order."""
+    def _labelled(self, features, X, y):
+        """Return all labelled pixels, and the crops in which their features are computed."""
         images, is_list = features._images(X)
         labels = _label_images(y, images, is_list)
         places = [np.argwhere(one) for one in labels]
-        counts = [len(one) for one in places]
-        if not sum(counts):
+        if not sum(map(len, places)):
             raise ValueError("y must label some pixels; got label images of 0 only")
         dtype = np.result_type(*(features._dtype_of(image) for image in images))
-        rows, last = np.empty((sum(counts), features._n_features), dtype), 0
-        budget = self._budget()
-        for image, where, count in zip(images, places, counts):
-            first, last = last, last + count
-            own = rows[first:last]
-            if not count:
-                continue
-            for index, box in boxes_around(where, features.halo, partial(
-                features._crop_bytes, image.size, itemsize=dtype.itemsize), budget,
-            ):
-                own[index] = features._rows_at(image, box, where[index], dtype)
+        crops, first, budget = [], 0, self._budget()
+        for image, where in zip(images, places):
+            if len(where):
+                crops += [Crop(image, box, first + index, where[index]) for index, box in
+                          boxes_around(where, features.halo, partial(
+                              features._crop_bytes, image.size, itemsize=dtype.itemsize), budget)]
+            first += len(where)
         found = [one[tuple(where.T)] for one, where in zip(labels, places)]
-        return rows, np.concatenate(found)
+        return Labelled(crops, np.concatenate(found), dtype)
 
     def _by_tiles(self, X, predict, shape, dtype):
         """Return what `predict` makes of the features of all pixels, values of `shape` each."""
         images, is_list = self.features_._images(X)
-        results = [self._of_image(image, predict, shape, dtype) for image in images]
+        with shown(self, sum(n_pixels(image.box) for image in images), "pixels") as progress:
+            results = [self._of_image(image, predict, shape, dtype, progress) for image in images]
         return results if is_list else results[0]
 
-    def _of_image(self, image, predict, shape, dtype):
+    def _of_image(self, image, predict, shape, dtype, progress):
         """Return the predictions of one image."""
         features = self.features_
         own = features._dtype_of(image)
@@ -238,7 +249,34 @@ class PixelClassifier(MetaEstimatorMixin, BaseEstimator):
             if out is None:
                 out = np.empty((*image.size, *shape), dtype or part.dtype)
             out[box] = part.reshape(*size, *shape)
+            progress.advance(n_pixels(box))
         return out
+
+
+class Crop(NamedTuple):
+    """Some labelled pixels of an image."""
+
+    image: PixelImage
+    box: tuple            # around them
+    index: np.ndarray     # among all labelled pixels
+    places: np.ndarray    # (n, axes)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled pixels in the pixels' order, and the crops they lie in."""
+
+    crops: list
+    labels: np.ndarray
+    dtype: np.dtype    # of features
+
+    def rows(self, features, advance):
+        """Return the features of the pixels; `advance` is called after each crop."""
+        rows = np.empty((len(self.labels), features._n_features), self.dtype)
+        for crop in self.crops:
+            rows[crop.index] = features._rows_at(crop.image, crop.box, crop.places, self.dtype)
+            advance()
+        return rows
 
 
 def _label_images(y, images, is_list):

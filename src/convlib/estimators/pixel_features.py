@@ -11,9 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from convlib import _validation as check
 from convlib._lazy import takes_dask
 from convlib._terms import numbered
-from convlib._tiling.boxes import tile_size, tiles
+from convlib._tiling.boxes import n_pixels, tile_size, tiles
+from convlib.banks import bank_names, named_bank
 from convlib.estimators._pixel_images import pixel_images
 from convlib.estimators._pixel_maps import BLOCK_VALUES, MAPS, SETS, Bank, Scale
+from convlib.estimators._progress import CallbackSupportMixin, in_one_step, shown
 from convlib.estimators._settings import finite_factor, memory_bytes
 from convlib.estimators._tiles import PixelsCall
 
@@ -26,7 +28,7 @@ CROP_VALUES = {1: 12, 2: 12, 3: 14}
 MATRIX_VALUES = {1: 4, 2: 16, 3: 60}
 
 
-class PixelFeatures(TransformerMixin, BaseEstimator):
+class PixelFeatures(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Features of each pixel, from filters at several scales, for segmentation.
 
     An image or a list of images goes in, one row per pixel comes out, in the order of the
@@ -57,8 +59,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         The largest one.
     num_sigma : int, default=None
         How many there are, evenly spaced by ratio. None doubles from scale to scale.
-    bank : array-like of shape (*kernel_size, 1, n_kernels), default=None
-        Kernels that each channel is correlated with: further features.
+    bank : str or array-like of shape (*kernel_size, 1, n_kernels), default=None
+        Kernels that each channel is correlated with: further features. A name is one of
+        :func:`convlib.banks.bank_names`, such as 'gabor'.
     channel_axis : int, default=None
         The axis that holds channels: -1 for colour images of shape (height, width, 3). With None
         images have none, and three axes are a volume. Axes are never guessed.
@@ -77,6 +80,8 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         enough. None is scikit-learn's setting of that name.
     n_threads : int, default=None
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
+    verbose : int, default=0
+        Whether `transform` tells how far it is, in pixels, on the standard error.
 
     Attributes
     ----------
@@ -117,7 +122,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self, features="basic", *, intensity=True, edges=True, texture=True, sigmas=None,
         sigma_min=0.5, sigma_max=16.0, num_sigma=None, bank=None, channel_axis=None,
         padding_mode="symmetric", truncate=4.0, scale=None, dtype="float32", working_memory=None,
-        n_threads=None,
+        n_threads=None, verbose=0,
     ):
         self.features = features
         self.intensity = intensity
@@ -135,7 +140,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.working_memory = working_memory
         self.n_threads = n_threads
+        self.verbose = verbose
 
+    @in_one_step
     def fit(self, X, y=None):
         """Check the parameters; learn how many axes and channels the images have.
 
@@ -164,6 +171,7 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         self._factor()
         self._budget()
         check.threads(self.n_threads)
+        check.verbosity(self.verbose)
         self.sigmas_, self._maps, self._bank = sigmas, maps, bank
         self.n_axes_, self.n_channels_ = rank, images[0].n_channels
         return self
@@ -188,11 +196,13 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         counts = [prod(image.size) for image in images]
         out = np.empty((sum(counts), self._n_features), np.result_type(*dtypes))
         budget, last = self._budget(), 0
-        for image, count in zip(images, counts):
-            first, last = last, last + count
-            rows = out[first:last].reshape(*image.size, self._n_features)
-            for box in tiles(image.size, self._tile(image, budget)):
-                self._fill(image, box, rows[box], out.dtype)
+        with shown(self, sum(counts), "pixels") as progress:
+            for image, count in zip(images, counts):
+                first, last = last, last + count
+                rows = out[first:last].reshape(*image.size, self._n_features)
+                for box in tiles(image.size, self._tile(image, budget)):
+                    self._fill(image, box, rows[box], out.dtype)
+                    progress.advance(n_pixels(box))
         return out
 
     def get_feature_names_out(self, input_features=None):
@@ -331,6 +341,9 @@ class PixelFeatures(TransformerMixin, BaseEstimator):
         """Return the `Bank`, None if there is none."""
         if self.bank is None:
             return None
+        if isinstance(self.bank, str):
+            name = check.choice("bank", self.bank, bank_names(rank))
+            return Bank(named_bank(name, rank, dtype="float64")[..., 0, :])
         kernels = check.numeric_array("bank", self.bank)
         if kernels.ndim != rank + 2 or kernels.shape[-2] != 1 or kernels.size == 0 \
                 or not np.isfinite(kernels).all():

@@ -45,6 +45,8 @@ class RocketFeatures(SeriesTransformer):
         OpenMP threads. None follows OMP_NUM_THREADS, threadpoolctl and the container's limit.
     random_state : int, RandomState instance or None, default=None
         For drawing kernels.
+    verbose : int, default=0
+        Whether `transform` tells how far it is, in series, on the standard error.
 
     Attributes
     ----------
@@ -92,18 +94,19 @@ class RocketFeatures(SeriesTransformer):
 
     def __init__(
         self, n_kernels=10_000, *, normalize=True, working_memory=None, n_threads=None,
-        random_state=None,
+        random_state=None, verbose=0,
     ):
         self.n_kernels = n_kernels
         self.normalize = normalize
         self.working_memory = working_memory
         self.n_threads = n_threads
         self.random_state = random_state
+        self.verbose = verbose
 
     def _checked_parameters(self):
         check.integer("n_kernels", self.n_kernels, 1)
 
-    def _draw(self, series, random_state):
+    def _draw(self, series, random_state, progress):
         n, n_channels = check.integer("n_kernels", self.n_kernels, 1), series.n_channels
         sizes = random_state.choice(SIZES, n)
         length = max(*series.lengths, *SIZES)

@@ -1,6 +1,7 @@
 """Graph convolution: operators on features of nodes and a sparse adjacency matrix."""
 
 from convlib.graph._graph import Graph
+from convlib.graph._row_blocks import RowBlocks
 from convlib.graph.convolutions import (
     aggregate,
     appnp,
@@ -16,6 +17,7 @@ from convlib.graph.convolutions import (
 
 __all__ = [
     "Graph",
+    "RowBlocks",
     "aggregate",
     "appnp",
     "cheb_conv",

@@ -4,7 +4,7 @@ The only place that looks at a user's graph. Everything else trusts an `Adjacenc
 range, rows sorted, no edge twice, no stored zeros, finite weights.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -21,11 +21,15 @@ EDGES_AT_ONCE = 1 << 22    # looked at in one piece, so that checks need no arra
 
 @dataclass(frozen=True, eq=False)
 class Adjacency:
-    """A square sparse matrix: row i gathers from `columns[starts[i]:starts[i + 1]]`."""
+    """A square sparse matrix: row i gathers from `columns[starts[i]:starts[i + 1]]`.
+
+    Or some of its rows: columns then count from the first of them, and are negative before it.
+    """
 
     starts: np.ndarray            # intp, (n_nodes + 1,)
     columns: np.ndarray           # int32, (n_edges,)
     weights: np.ndarray | None    # float64 or float32, (n_edges,); None: all are one
+    _cuts: dict = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n_nodes(self):
@@ -58,6 +62,30 @@ class Adjacency:
         return Adjacency(*_owned(turned.indptr, turned.indices),
                          None if self.weights is None else turned.data)
 
+    def cut(self, n_runs):
+        """Return where up to so many runs of rows of about equal work begin and end."""
+        if n_runs == 1:
+            return np.array([0, self.n_nodes], np.intp)
+        bounds = self._cuts.get(n_runs)
+        if bounds is None:
+            # Rows cost as much as an edge.
+            done = self.starts + np.arange(self.n_nodes + 1)
+            wanted = np.arange(n_runs + 1) * done[-1] // n_runs
+            bounds = np.unique(np.searchsorted(done, wanted)).astype(np.intp)
+            self._cuts[n_runs] = bounds
+        return bounds
+
+    def refuse_negative(self, first_row=0):
+        """Refuse negative weights, whose sums have no root, or cancel."""
+        for first, rows in () if self.weights is None else self._pieces():
+            negative = self.weights[first:first + len(rows)] < 0
+            if negative.any():
+                edge = int(np.argmax(negative))
+                weight, row = self.weights[first + edge], first_row + rows[edge]
+                raise ValueError(
+                    "the symmetric normalization needs weights that are not negative; got "
+                    f"{weight:g} in row {row}; signed=True takes sums of magnitudes")
+
     def sums(self, magnitudes=False):
         """Return the sum of the weights of each row, or of their magnitudes, in float64."""
         if self.weights is None:
@@ -65,8 +93,23 @@ class Adjacency:
         sums = np.zeros(self.n_nodes)
         for first, rows in self._pieces():
             weights = self.weights[first:first + len(rows)].astype(np.float64)
-            sums += np.bincount(rows, abs(weights) if magnitudes else weights, self.n_nodes)
+            # The sum so far comes first, so that it does not matter where rows are cut.
+            begin, end = rows[0], rows[-1] + 1
+            sums[begin:end] = np.bincount(
+                np.concatenate([[0], rows - begin]),
+                np.concatenate([sums[begin:begin + 1], abs(weights) if magnitudes else weights]))
         return sums
+
+    def column_sums(self, before, first_row, magnitudes=False):
+        """Return the sums of columns `before` and those of these rows together, in float64."""
+        for first, rows in self._pieces():
+            edges = slice(first, first + len(rows))
+            weights = np.ones(len(rows)) if self.weights is None else self.weights[edges].astype(
+                np.float64)
+            before = np.bincount(
+                np.concatenate([np.arange(len(before)), first_row + self.columns[edges]]),
+                np.concatenate([before, abs(weights) if magnitudes else weights]))
+        return before
 
     def of_dtype(self, dtype):
         """Return it with weights of another dtype."""
@@ -118,23 +161,30 @@ class Adjacency:
 
 def adjacency_of(name, value, dtype, *, weighted=True):
     """Return a user's matrix as an Adjacency with weights of `dtype`, if they are not all one."""
-    matrix = _csr_of(name, value)
-    _verify(name, matrix)
-    starts = matrix.indptr
-    data, indices = matrix.data[:starts[-1]], matrix.indices[:starts[-1]]
+    shape = sparse_shape(name, value)
+    if shape[0] != shape[1]:
+        raise ValueError(f"{name} must be square, (n_nodes, n_nodes); got shape {shape}")
+    return Adjacency(*checked_rows(name, compressed(name, value), shape, dtype, weighted))
+
+
+def checked_rows(name, arrays, shape, dtype, weighted=True):
+    """Return what an Adjacency is made of, from the arrays of a CSR matrix that anyone made."""
+    _verify(name, *arrays, shape)
+    starts, indices, data = arrays
+    data, indices = data[:starts[-1]], indices[:starts[-1]]
     if data.dtype.kind not in "fiub" or data.dtype.itemsize > 8:
         raise TypeError(f"{name} must hold real numbers; got {data.dtype}")
     if not _all(data, np.isfinite):
         raise ValueError(f"{name} must hold finite weights; got NaN or infinity")
     if not _all(data, np.all) or not _is_sorted(starts, indices):
-        matrix = sp.csr_array((data.copy(), indices.copy(), starts.copy()), shape=matrix.shape)
+        matrix = sp.csr_array((data.copy(), indices.copy(), starts.copy()), shape=shape)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         data, indices, starts = matrix.data, matrix.indices, matrix.indptr
     starts, indices = _owned(starts, indices)
     if not weighted or _all(data, lambda piece: piece == 1):
-        return Adjacency(starts, indices, None)
-    return Adjacency(starts, indices, _weights_of(name, data, dtype))
+        return starts, indices, None
+    return starts, indices, _weights_of(name, data, dtype)
 
 
 def _weights_of(name, data, dtype):
@@ -146,22 +196,25 @@ def _weights_of(name, data, dtype):
     return weights
 
 
-def _csr_of(name, value):
-    """Return a sparse matrix or array of any format as CSR, checked for its shape alone."""
+def sparse_shape(name, value):
+    """Return the shape of a user's sparse matrix."""
     if not sp.issparse(value):
         came = type(value).__name__
         hint = "; scipy.sparse.csr_array makes one of a dense array" if isinstance(
             value, np.ndarray) else ""
         raise TypeError(f"{name} must be a scipy.sparse matrix or array; got {came}{hint}")
-    if value.ndim != 2 or value.shape[0] != value.shape[1]:
-        raise ValueError(f"{name} must be square, (n_nodes, n_nodes); got shape {value.shape}")
-    if value.shape[0] > MOST_NODES:
-        raise ValueError(f"{name} must have at most {MOST_NODES} nodes; got {value.shape[0]}")
-    if value.format == "csr":
-        return value
+    if value.ndim != 2:
+        raise ValueError(f"{name} must have two axes; got shape {value.shape}")
+    if max(value.shape) > MOST_NODES:
+        raise ValueError(f"{name} must have at most {MOST_NODES} nodes; got {max(value.shape)}")
+    return value.shape
+
+
+def compressed(name, value):
+    """Return the three arrays of a sparse matrix of any format as CSR has them, not yet checked."""
     if value.format == "coo":
-        size = value.shape[0]
         for axis, numbers in enumerate((value.row, value.col)):
+            size = value.shape[axis]
             if len(numbers) != len(value.data):
                 raise ValueError(f"{name} has {len(numbers)} indices for {len(value.data)} values")
             if len(numbers) and not (numbers.min() >= 0 and numbers.max() < size):
@@ -169,22 +222,24 @@ def _csr_of(name, value):
                     f"{name} must have indices in 0 .. {size - 1}; got {numbers.min()} .. "
                     f"{numbers.max()} along axis {axis}")
     elif value.format in ("csc", "bsr"):
-        _verify(name, value)
-    return value.tocsr()
+        block = value.blocksize if value.format == "bsr" else (1, 1)
+        shape = tuple(size // part for size, part in zip(value.shape, block, strict=True))
+        _verify(name, value.indptr, value.indices, value.data,
+                shape[::-1] if value.format == "csc" else shape)
+    value = value.tocsr()
+    return value.indptr, value.indices, value.data
 
 
-def _verify(name, matrix):
+def _verify(name, starts, indices, data, shape):
     """Refuse arrays of a compressed matrix that do not fit together."""
-    starts, indices, data = matrix.indptr, matrix.indices, matrix.data
-    block = matrix.blocksize if matrix.format == "bsr" else (1, 1)
-    n_rows, n_columns = (size // part for size, part in zip(matrix.shape, block, strict=True))
+    n_rows, n_columns = shape
     for array in (starts, indices):
         if array.dtype.kind not in "iu" or array.ndim != 1:
             raise ValueError(f"{name} must have one axis of integer indices; got {array.dtype} of "
                              f"shape {array.shape}")
     if len(starts) != n_rows + 1:
         raise ValueError(f"{name} must have indptr of length {n_rows + 1}; got {len(starts)}")
-    if starts[0] != 0 or (np.diff(starts) < 0).any():
+    if starts[0] != 0 or (starts[1:] < starts[:-1]).any():
         raise ValueError(f"{name} must have indptr that begins with 0 and never falls")
     if starts[-1] > min(len(indices), len(data)):
         raise ValueError(f"{name} must have indices and data for its {starts[-1]} edges; got "

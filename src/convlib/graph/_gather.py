@@ -16,9 +16,11 @@ REDUCTIONS = {"max": 0, "sum": 1, "min": 2}    # as in _native/c/microkernels.h
 READ_BYTES = 15e9           # features gathered in a second by one thread
 SCORE_SECONDS = 5e-9        # of one edge and head
 RUN_SECONDS = 100e-6
+MOST_RUNS = 4096
 FETCHED_BYTES = 1 << 20     # features beyond it are outside a core's caches: fetched ahead
 CACHE_BYTES = 32 * 2**20    # results beyond it are stored past the caches
 EDGES_AHEAD = 8
+BLOCK_VECTORS = 8           # as in _native/c/gather.h
 SCALED_NODES = 1 << 15      # from so many on, scales are not found in the first cache
 
 
@@ -81,26 +83,31 @@ class Operator:
 def normalized(adjacency, dtype, normalization, self_loops, *, signed=False):
     """Return the operator of an adjacency under a normalisation."""
     dtype = np.dtype(dtype)
-    loops = None
-    if self_loops == "remove":
-        adjacency = adjacency.without_loops()
-    elif self_loops == "fill":
-        loops = (~adjacency.has_loop).astype(dtype)
-    elif self_loops == "add":
-        loops = np.ones(adjacency.n_nodes, dtype)
+    adjacency, loops = with_loops(adjacency, dtype, self_loops)
     if normalization == "none":
         return Operator(adjacency, dtype, loops)
+    if normalization == "symmetric" and not signed:
+        adjacency.refuse_negative()
     turned = adjacency.transposed if normalization == "column" else adjacency
-    sums = turned.sums(signed)
-    if loops is not None:
-        diagonal = turned.loop_weights() if signed else 0
-        sums += abs(diagonal + loops) - abs(diagonal)
-    if normalization == "symmetric" and not signed and (sums < 0).any():
-        node = int(np.argmax(sums < 0))
-        raise ValueError(
-            "the symmetric normalization needs weights whose sums are not negative; got "
-            f"{sums[node]:g} in row {node}; signed=True takes sums of magnitudes")
+    sums = turned.sums(signed) + loop_sums(adjacency, loops, signed)
     return Operator(adjacency, dtype, loops, *shares(sums, normalization, dtype))
+
+
+def with_loops(adjacency, dtype, self_loops):
+    """Return an adjacency and the weights that nodes have for themselves beside it, or None."""
+    if self_loops == "remove":
+        return adjacency.without_loops(), None
+    if self_loops == "fill":
+        return adjacency, (~adjacency.has_loop).astype(dtype)
+    return adjacency, np.ones(adjacency.n_nodes, dtype) if self_loops == "add" else None
+
+
+def loop_sums(adjacency, loops, signed):
+    """Return what such weights add to the sums of rows, or of columns."""
+    if loops is None:
+        return 0
+    diagonal = adjacency.loop_weights() if signed else 0
+    return abs(diagonal + loops) - abs(diagonal)
 
 
 def shares(sums, normalization, dtype):
@@ -163,6 +170,17 @@ def apply(operator, features, out=None, *, added=None, added_share=0.0, reductio
     return out
 
 
+def column_blocks(width, dtype):
+    """Return where the blocks of features begin and end that the kernel sums in registers.
+
+    Features that are cut there and gathered apart keep their bits.
+    """
+    n_lanes = lanes(dtype.name)
+    n_vectors = -(-width // n_lanes)
+    n_blocks = -(-n_vectors // BLOCK_VECTORS)
+    return [min(width, block * n_vectors // n_blocks * n_lanes) for block in range(n_blocks + 1)]
+
+
 def attend(adjacency, features, sources, targets, slope, has_loops, n_threads=None):
     """Return sums of neighbours' features weighted by attention."""
     out = np.empty(features.shape, features.dtype)
@@ -189,11 +207,4 @@ def score_room(adjacency, n_rows, bounds, dtype, seconds, n_threads=None):
 
 def runs(adjacency, seconds):
     """Return where runs of rows of about equal work begin and end."""
-    n_nodes = adjacency.n_nodes
-    n_runs = int(min(max(1, seconds / RUN_SECONDS), n_nodes, 4096))
-    if n_runs == 1:
-        return np.array([0, n_nodes], np.intp)
-    # Rows cost as much as an edge.
-    done = adjacency.starts + np.arange(n_nodes + 1)
-    wanted = np.arange(n_runs + 1) * done[-1] // n_runs
-    return np.unique(np.searchsorted(done, wanted)).astype(np.intp)
+    return adjacency.cut(int(min(max(1, seconds / RUN_SECONDS), adjacency.n_nodes, MOST_RUNS)))

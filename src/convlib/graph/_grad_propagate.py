@@ -4,6 +4,7 @@ from convlib import _validation as check
 from convlib.graph._adjacency import features_array, rows_fit
 from convlib.graph._gather import apply
 from convlib.graph._gradients import extreme_features, transposed
+from convlib.graph._graph import handling
 from convlib.graph._layers import average, hops
 from convlib.graph.convolutions import KINDS, _operator, _prepared
 
@@ -69,8 +70,9 @@ def aggregate_features(grad_output, adjacency, kind="sum", *, features=None, wei
         features = features_array("features", features)
         grads = features_array("grad_output", check.gradient_array(
             "grad_output", grads, features.shape, features.dtype))
-    operator = _operator(adjacency, grads.dtype, "row" if kind == "mean" else "none", "keep",
-                         "rows", False, weighted and not extreme)
+    how = handling("row" if kind == "mean" else "none", "keep", "rows", False,
+                   weighted and not extreme)
+    operator = _operator(adjacency, grads.dtype, how)
     rows_fit("grad_output", grads, operator.adjacency.n_nodes)
     inputs = (grads,) if features is None else (grads, features)
     out = check.output_array(out, grads.shape, grads.dtype, *inputs)

@@ -24,8 +24,7 @@ from convlib.graph._gather import (
     runs,
     score_room,
 )
-from convlib.graph._layers import product
-from convlib.graph.convolutions import head_columns
+from convlib.graph._layers import head_columns, head_scores, product
 from convlib.ops._grad_conv import conv_kernel
 from convlib.ops._statistics import pixel_sums
 
@@ -120,7 +119,7 @@ class Attention(NamedTuple):
 
 def attention_gradients(adjacency, hidden, vectors, grads, slope, has_loops, n_threads=None):
     """Return the gradients of attention with the vectors of both ends, given those of its heads."""
-    scores = [product(hidden, head_columns(part), n_threads=n_threads) for part in vectors]
+    scores = head_scores(hidden, vectors, n_threads)
     by_hidden = np.empty(hidden.shape, hidden.dtype)
     by_scores = [np.empty(array.shape, array.dtype) for array in scores]
     arrays = (hidden, *scores, grads, by_hidden, *by_scores)

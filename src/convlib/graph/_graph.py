@@ -216,16 +216,17 @@ class Graph:
             _remember(self._operators, key, operator, MOST_OPERATORS)
         return operator
 
-    def _propagated(self, settings, how, features=None, n_threads=None):
+    def _propagated(self, settings, how, features=None, n_threads=None, told=None):
         """Return features, or those of the graph, after the hops of `Settings`.
 
-        The latter are read-only, as they are remembered.
+        The latter are read-only, as they are remembered. `told` makes an operator of another, to
+        hear of its hops.
         """
         if features is not None:
-            return self._after_hops(settings, how, features, n_threads)
+            return self._after_hops(settings, how, features, n_threads, told)
         return self._remembered(
             (settings, how),
-            lambda: self._after_hops(settings, how, self._features, n_threads))
+            lambda: self._after_hops(settings, how, self._features, n_threads, told))
 
     def _remembered(self, key, compute):
         """Return the array that was computed before under that key, or compute it."""
@@ -236,8 +237,9 @@ class Graph:
             _remember(self._results, key, result, MOST_RESULTS)
         return result
 
-    def _after_hops(self, settings, how, features, n_threads):
+    def _after_hops(self, settings, how, features, n_threads, told=None):
         operator = self._operator(features.dtype, how, in_memory_order=True)
+        operator = operator if told is None else told(operator)
         moved = self._in_memory_order(features)
         return self._in_place_order(propagated(settings, operator, moved, n_threads))
 

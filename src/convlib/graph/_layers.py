@@ -9,27 +9,38 @@ import numpy as np
 from convlib.ops.conv import conv
 
 
-def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None):
-    """Return features after some hops, of which only two are kept at a time."""
+def hops(operator, features, n_hops, alpha=0.0, n_threads=None, out=None, consumes=False):
+    """Return features after some hops, of which only two are kept at a time.
+
+    With `consumes` the features may be one of the two; then the result is in `out` or in them.
+    """
     if out is None:
         out = np.empty(features.shape, features.dtype)
     if n_hops == 0:
         out[...] = features
         return out
-    operator = operator.times(1 - alpha)
-    spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
-    buffers = (out, spare) if n_hops % 2 else (spare, out)    # the last hop ends in `out`
-    first, between, last = operator.chain() if n_hops > 1 and not alpha else (None,) * 3
+    if consumes and not alpha:
+        buffers = (out, features)
+    else:
+        spare = np.empty(features.shape, features.dtype) if n_hops > 1 else None
+        buffers = (out, spare) if n_hops % 2 else (spare, out)    # the last hop ends in `out`
+    scales, steps = steps_of(operator, n_hops, alpha)
     here = features
-    if first is not None:
-        here = np.multiply(features, first[:, np.newaxis], out=buffers[1])
-    for hop in range(n_hops):
-        step = operator
-        if first is not None:
-            step = last if hop == n_hops - 1 else between
+    if scales is not None:
+        here = np.multiply(features, scales[:, np.newaxis], out=buffers[1])
+    for hop, step in enumerate(steps):
         here = step.gather(here, buffers[hop % 2], added=features if alpha else None,
                            added_share=alpha, n_threads=n_threads)
     return here
+
+
+def steps_of(operator, n_hops, alpha):
+    """Return what features are scaled with at first, or None, and the operator of each hop."""
+    operator = operator.times(1 - alpha)
+    scales, between, last = operator.chain() if n_hops > 1 and not alpha else (None,) * 3
+    if scales is None:
+        return None, [operator] * n_hops
+    return scales, [between] * (n_hops - 1) + [last]
 
 
 def each_hop(operator, features, n_hops, alpha=0.0, n_threads=None):
@@ -85,19 +96,17 @@ def transform(operator, features, weight, bias=None, activation=None, n_threads=
 
 def sage(operator, features, weight, root_weight, bias, kind, activation, n_threads=None):
     """Return the activated sum of transformed neighbours and of the transformed node itself."""
-    roots = None
-    if root_weight is not None:
-        roots = product(features, root_weight, n_threads=n_threads)
-    if kind == "max":
-        gathered = operator.gather(features, reduction="max", n_threads=n_threads)
-        if roots is None:
-            return product(gathered, weight, bias, activation, n_threads)
-        roots += product(gathered, weight, bias, n_threads=n_threads)
-        return activated(roots, activation, n_threads)
-    if roots is None:
+    widens = weight.shape[0] < weight.shape[1]
+    if root_weight is None and kind != "max":
         return transform(operator, features, weight, bias, activation, n_threads)
-    if bias is not None:
-        roots += bias
+    if kind == "max" or widens:
+        gathered = operator.gather(features, reduction="max" if kind == "max" else "sum",
+                                   n_threads=n_threads)
+        if root_weight is not None:
+            gathered = np.concatenate([gathered, features], axis=-1)
+            weight = np.concatenate([weight, root_weight])
+        return product(gathered, weight, bias, activation, n_threads)
+    roots = product(features, root_weight, bias, n_threads=n_threads)
     outputs = product(features, weight, n_threads=n_threads)
     return operator.gather(outputs, added=roots, added_share=1.0, activation=activation,
                            n_threads=n_threads)
@@ -110,6 +119,21 @@ def gin(operator, features, layers, activation, n_threads=None):
         last = number == len(layers) - 1
         here = product(here, weight, bias, None if last else activation, n_threads)
     return here
+
+
+def head_columns(vectors):
+    """Return the matrix that takes the inner product of each head with its vector."""
+    heads, n_outputs = vectors.shape
+    columns = np.zeros((heads, n_outputs, heads), vectors.dtype)
+    columns[np.arange(heads), :, np.arange(heads)] = vectors
+    return columns.reshape(heads * n_outputs, heads)
+
+
+def head_scores(hidden, vectors, n_threads=None):
+    """Return what both ends of an edge add to its score, for each head, by one product."""
+    columns = np.concatenate([head_columns(part) for part in vectors], axis=1)
+    both = product(hidden, columns, n_threads=n_threads)
+    return [np.ascontiguousarray(part) for part in np.split(both, 2, axis=-1)]
 
 
 def product(features, weight, bias=None, activation=None, n_threads=None):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from convlib import _validation as check
+from convlib._lazy import is_dask
 from convlib.graph._adjacency import adjacency_of, features_array, rows_fit
 from convlib.graph._gather import attend
 from convlib.graph._graph import Graph, handling, operator_of, own_dtype
@@ -11,10 +12,19 @@ from convlib.graph._layers import (
     average,
     chebyshev,
     gin,
+    head_scores,
     hops,
     product,
     sage,
     transform,
+)
+from convlib.graph._row_blocks import RowBlocks, blocked_operator, row_blocks_of
+from convlib.graph._stored import (
+    by_columns,
+    features_dtype,
+    is_stored,
+    memory_bytes,
+    stored_output,
 )
 
 KINDS = ("sum", "mean", "max", "min")
@@ -58,7 +68,7 @@ def normalize_adjacency(adjacency, normalization="symmetric", *, self_loops="fil
         If `adjacency` is not sparse, or does not hold real numbers.
     ValueError
         If it is not square, if its arrays do not fit together, or if it holds NaN, infinity or,
-        under the symmetric normalization, rows with a negative sum.
+        under the symmetric normalization without `signed`, negative weights.
 
     References
     ----------
@@ -79,20 +89,23 @@ def normalize_adjacency(adjacency, normalization="symmetric", *, self_loops="fil
     dtype = own_dtype(adjacency) if dtype is None else np.dtype(dtype)
     if dtype not in check.FLOATS:
         raise ValueError(f"dtype must be float32 or float64; got {dtype}")
-    operator = _operator(adjacency, dtype, normalization, self_loops, direction, signed)
+    operator = _operator(adjacency, dtype, handling(normalization, self_loops, direction, signed))
     return operator.matrix()
 
 
-def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None, out=None):
+def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None, out=None,
+              working_memory=None):
     """Reduce the features of each node's neighbours to one row.
 
     Parameters
     ----------
     features : array-like of shape (n_nodes, n_features)
         Or (n_signals, n_nodes, n_features): several signals on one graph. float32 and float64 stay
-        what they are; other dtypes as in `conv`.
-    adjacency : Graph, or sparse matrix or array of shape (n_nodes, n_nodes)
-        As in `normalize_adjacency`.
+        what they are; other dtypes as in `conv`. What lies on disk, a `numpy.memmap` or anything
+        with shape, dtype and slices such as datasets of HDF5 and Zarr, is read some columns at a
+        time.
+    adjacency : Graph, RowBlocks, or sparse matrix or array of shape (n_nodes, n_nodes)
+        As in `normalize_adjacency`; `RowBlocks` are read from disk.
     kind : {'sum', 'mean', 'max', 'min'}, default='sum'
         A mean divides by the sum of the weights. Maxima and minima take no weights; NaN comes
         before everything.
@@ -101,7 +114,11 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
     n_threads : int, default=None
         OpenMP threads, as in `conv`; the result does not depend on them.
     out : ndarray, default=None
-        Where to write the result: of its shape and dtype, contiguous, apart from the features.
+        Where to write the result: of its shape and dtype, contiguous, apart from the features. For
+        features on disk also an array there.
+    working_memory : float, default=None
+        MiB for columns of features that lie on disk; up to 512 bytes of each node are taken in any
+        case. None is 1024.
 
     Returns
     -------
@@ -133,17 +150,19 @@ def aggregate(features, adjacency, kind="sum", *, weighted=True, n_threads=None,
     kind = check.choice("kind", kind, KINDS)
     weighted = check.flag("weighted", weighted)
     n_threads = check.threads(n_threads)
-    features = features_array("features", features)
-    operator = _operator(adjacency, features.dtype, "row" if kind == "mean" else "none", "keep",
-                         "rows", False, weighted and kind in ("sum", "mean"))
-    rows_fit("features", features, operator.adjacency.n_nodes)
-    out = check.output_array(out, features.shape, features.dtype, features)
-    reduction = "sum" if kind == "mean" else kind
-    return operator.gather(features, out, reduction=reduction, n_threads=n_threads)
+    how = handling("row" if kind == "mean" else "none", "keep", "rows", False,
+                   weighted and kind in ("sum", "mean"))
+    options = {"reduction": "sum" if kind == "mean" else kind, "n_threads": n_threads}
+
+    def gathered(operator, features, out=None):
+        return operator.gather(features, out, **options)
+
+    return _large(features, adjacency, how, gathered, 2, out, working_memory)
 
 
 def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmetric",
-              self_loops="fill", direction="rows", signed=False, n_threads=None, out=None):
+              self_loops="fill", direction="rows", signed=False, n_threads=None, out=None,
+              working_memory=None):
     """Multiply features with the normalized adjacency, hop by hop.
 
     Each hop is ``h = (1 - alpha) * (A @ h) + alpha * features``, with the matrix A of
@@ -159,13 +178,13 @@ def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmet
         Share of the features themselves in each hop: personalized propagation [2]_.
     normalization, self_loops, direction, signed
         As in `normalize_adjacency`.
-    n_threads, out
+    n_threads, out, working_memory
         As in `aggregate`.
 
     Returns
     -------
     out : ndarray of the shape of `features`
-        In their dtype.
+        In their dtype; `out` where it is given; a dask array for one of dask.
 
     Raises
     ------
@@ -193,19 +212,28 @@ def propagate(features, adjacency, n_hops=1, *, alpha=0.0, normalization="symmet
     n_hops = check.integer("n_hops", n_hops, 0)
     alpha = check.share("alpha", alpha)
     n_threads = check.threads(n_threads)
-    features, operator = _prepared(features, adjacency, normalization, self_loops, direction,
-                                   signed)
-    out = check.output_array(out, features.shape, features.dtype, features)
-    return hops(operator, features, n_hops, alpha, n_threads, out)
+    how = handling(normalization, self_loops, direction, signed)
+    if is_dask(features):
+        from convlib.graph import _dask  # an optional package
+        blocks, how = row_blocks_of(adjacency, features_dtype("features", features.dtype), how)
+        return _dask.hops(features, blocks, how, n_hops, alpha, n_threads, out)
+
+    def after_hops(operator, features, out=None):
+        return hops(operator, features, n_hops, alpha, n_threads, out, consumes=out is None)
+
+    return _large(features, adjacency, how, after_hops, 3 if alpha else 2, out, working_memory)
 
 
 def appnp(features, adjacency, n_hops=10, alpha=0.1, *, normalization="symmetric",
-          self_loops="fill", direction="rows", signed=False, n_threads=None, out=None):
+          self_loops="fill", direction="rows", signed=False, n_threads=None, out=None,
+          working_memory=None):
     """Propagate predictions by personalized PageRank: `propagate` with the paper's settings.
 
     Parameters
     ----------
-    features, adjacency, n_hops, alpha, normalization, self_loops, direction, signed, n_threads, out
+    features, adjacency, n_hops, alpha, normalization, self_loops, direction, signed
+        As in `propagate`.
+    n_threads, out, working_memory
         As in `propagate`.
 
     Returns
@@ -235,7 +263,7 @@ def appnp(features, adjacency, n_hops=10, alpha=0.1, *, normalization="symmetric
     """
     return propagate(features, adjacency, n_hops, alpha=alpha, normalization=normalization,
                      self_loops=self_loops, direction=direction, signed=signed,
-                     n_threads=n_threads, out=out)
+                     n_threads=n_threads, out=out, working_memory=working_memory)
 
 
 def ssgc(features, adjacency, n_hops=16, alpha=0.05, *, normalization="symmetric",
@@ -602,9 +630,7 @@ def gat_conv(features, adjacency, weight, source_attention, target_attention, bi
     heads, n_outputs = attention[0].shape
     bias = _bias("bias", bias, weight.shape[1] if concat else n_outputs, features.dtype)
     hidden = product(features, weight, n_threads=n_threads)
-    scores = [product(hidden, head_columns(vectors), n_threads=n_threads)
-              for vectors in attention]
-    signals = (hidden, *scores)
+    signals = (hidden, *head_scores(hidden, attention, n_threads))
     if hidden.ndim == 2:
         signals = (array[np.newaxis] for array in signals)
     outputs = np.stack([
@@ -635,26 +661,45 @@ def attention_vectors(source_attention, target_attention, weight):
     return attention
 
 
-def head_columns(vectors):
-    """Return the matrix that takes the inner product of each head with its vector."""
-    heads, n_outputs = vectors.shape
-    columns = np.zeros((heads, n_outputs, heads), vectors.dtype)
-    columns[np.arange(heads), :, np.arange(heads)] = vectors
-    return columns.reshape(heads * n_outputs, heads)
-
-
 def _prepared(features, adjacency, normalization, self_loops, direction, signed=False,
               weighted=True, name="features"):
     """Return checked features and the operator that gathers them."""
     features = features_array(name, features)
-    operator = _operator(adjacency, features.dtype, normalization, self_loops, direction, signed,
-                         weighted)
+    how = handling(normalization, self_loops, direction, signed, weighted)
+    operator = _operator(adjacency, features.dtype, how)
     rows_fit(name, features, operator.adjacency.n_nodes)
     return features, operator
 
 
-def _operator(adjacency, dtype, normalization, self_loops, direction, signed, weighted=True):
-    how = handling(normalization, self_loops, direction, signed, weighted)
+def _large(features, adjacency, how, function, n_arrays, out, working_memory):
+    """Return what a function of an operator makes of features, that may lie on disk as it may.
+
+    Of those on disk it is given some columns at a time, as an array of its own, and then has so
+    many arrays of that size.
+    """
+    n_bytes = memory_bytes(working_memory)
+    if not is_stored(features):
+        features = features_array("features", features)
+        operator = _operator(adjacency, features.dtype, how, in_blocks=True)
+        rows_fit("features", features, operator.adjacency.n_nodes)
+        out = check.output_array(out, features.shape, features.dtype, features)
+        return function(operator, features, out)
+    dtype = features_dtype("features", features.dtype)
+    operator = _operator(adjacency, dtype, how, in_blocks=True)
+    rows_fit("features", features, operator.adjacency.n_nodes)
+    out = stored_output(out, features, dtype)
+    return by_columns(lambda part: function(operator, part), features, out, dtype, n_arrays,
+                      n_bytes)
+
+
+def _operator(adjacency, dtype, how, in_blocks=False):
+    """Return the operator of a user's adjacency, which may be RowBlocks if it is told so."""
+    weighted = how[-1]
+    if isinstance(adjacency, RowBlocks):
+        if not in_blocks:
+            raise TypeError("adjacency must be whole, a Graph or a sparse matrix; got RowBlocks, "
+                            "which aggregate, propagate and appnp take")
+        return blocked_operator(adjacency, dtype, how)
     if isinstance(adjacency, Graph):
         return adjacency._operator(dtype, how)
     return operator_of(adjacency_of("adjacency", adjacency, dtype, weighted=weighted), dtype, how)

@@ -219,9 +219,7 @@ def _kernel_gradient(
         check.integer("groups", groups, 1),
     )
     n_threads = check.threads(n_threads)
-    outputs = output_size(
-        images.shape[1:-1], settings[0], stride=settings[1], padding=settings[2],
-        dilation=settings[4])
+    outputs = _outputs(images.shape[1:-1], settings[0], settings[1], settings[2], settings[4])
     grads = check.gradient_array(name, grads, (len(images), *outputs, None), images.dtype)
     check.channel_groups(images.shape[-1], grads.shape[-1], settings[5])
     problem = _problem(images.shape[1:], grads.shape[-1], images.dtype.name, *settings)
@@ -236,11 +234,18 @@ def _kernel_gradient(
 
 
 @lru_cache(maxsize=1024)
+def _outputs(size, kernel_size, stride, padding, dilation):
+    """Return the size of the outputs of the convolution."""
+    return output_size(size, kernel_size, stride=stride, padding=padding, dilation=dilation)
+
+
+@lru_cache(maxsize=1024)
 def _problem(
     image_shape, out_channels, dtype, kernel_size, stride, padding, padding_mode, dilation, groups,
 ):
     """Return the problem of the convolution, checked."""
     *size, in_channels = image_shape
+    size = tuple(size)
     window = {"stride": stride, "padding": padding, "dilation": dilation}
     pads = padding_pairs(size, kernel_size, **window)
     check.addressable(size, pads, stride, dilation)
@@ -250,5 +255,5 @@ def _problem(
         kernel_size=three(kernel_size, 1), out_channels=out_channels, groups=groups,
         stride=three(stride, 1), dilation=three(dilation, 1), padding=three(pads, (0, 0)),
         padding_mode=padding_mode, activation=None,
-        output_size=three(output_size(size, kernel_size, **window), 1), dtype=dtype,
+        output_size=three(_outputs(size, kernel_size, stride, padding, dilation), 1), dtype=dtype,
     )

@@ -1,5 +1,7 @@
 """Gradients of convolutions by their images: each of the two is the other's adjoint."""
 
+from math import prod
+
 import numpy as np
 
 from convlib import _validation as check
@@ -8,6 +10,8 @@ from convlib.ops.transpose import conv_transpose
 from convlib.shapes import output_size, padding_pairs, transpose_output_size
 
 __all__ = ["conv_images", "conv_transpose_images"]
+
+PADDED_BYTES = 8 * 2**20    # of padded copies at once, or one image
 
 
 def conv_images(
@@ -79,11 +83,14 @@ def conv_images(
     shape = (len(grads), *size, in_channels)
     out = check.output_array(out, shape, grads.dtype, grads, kernel)
     padded_size = [before + n + after for n, (before, after) in zip(size, pads)]
-    for n, one in enumerate(grads):    # a padded copy of one image, not of the batch
-        padded = conv_transpose(one[np.newaxis], kernel, output_shape=padded_size, **form)[0]
-        for axis, pair in enumerate(pads):
+    image_bytes = prod(padded_size) * in_channels * out.itemsize
+    step = max(1, PADDED_BYTES // image_bytes)
+    for first in range(0, len(grads), step):
+        part = slice(first, first + step)
+        padded = conv_transpose(grads[part], kernel, output_shape=padded_size, **form)
+        for axis, pair in enumerate(pads, 1):
             padded = folded(padded, axis, pair, mode)
-        out[n] = padded
+        out[part] = padded
     return out
 
 

@@ -232,6 +232,10 @@ class Product:
 
     def run(self, images, kernel, bias, out, n_threads):
         """Write the outputs to `out`."""
+        self.multiply(images, self.pack(kernel, bias, n_threads), out, n_threads)
+
+    def pack(self, kernel, bias, n_threads):
+        """Return the panels of all phases, which do not depend on sizes of images."""
         problem, cells = self.problem, self.cells
         dtype = problem.dtype
         columns = padded(problem.group_out, dtype)
@@ -240,6 +244,12 @@ class Product:
         n_packing = thread_count(n_threads, 2 * packed.nbytes / COPIED_BYTES)
         kernel = kernel.reshape(problem.n_taps, problem.group_out, problem.in_channels)
         PACK[dtype](kernel, bias, cells.phases, cells.order, packed, n_packing)
+        return packed
+
+    def multiply(self, images, packed, out, n_threads):
+        """Write the products of images and panels to `out`."""
+        problem, cells = self.problem, self.cells
+        dtype = problem.dtype
         n_threads = thread_count(n_threads, len(images) * self.seconds)
         n_blocks = len(images) * problem.groups * prod(
             -(-n // block) for n, block in zip(cells.axes[:, 8], cells.blocks))

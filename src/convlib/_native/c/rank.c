@@ -1,5 +1,6 @@
 /* Every kernel of rank filters of one tier. Compiled once per tier with its flags, as
  * microkernels.c is, which names the table. */
+#include "histogram.h"
 #include "microkernels.h"
 #include "rank_types.h"
 
@@ -146,4 +147,6 @@ const rank_table NAME_OF(rank_table, TIER) = {
         [PIXEL_F64] = &kernels_f64,
     },
     .slide = slide,
+    .count_columns = count_columns,
+    .slide_columns = slide_columns,
 };

@@ -31,6 +31,7 @@ typedef struct {
     uint16_t low, high, keep;
 } exchange;
 
+enum { HISTOGRAM_COUNTS = 16 + 16 * 16 }; /* of a column of bytes */
 enum { NETWORK_VECTORS = 4 }; /* that a network sorts together: its room is n_slots times these */
 
 typedef struct {
@@ -88,6 +89,15 @@ typedef struct {
      * `bits` has n_words words, one bit for each rank. */
     void (*slide)(const sliding_window *window, const uint32_t *ranks, ptrdiff_t n, ptrdiff_t k,
                   uint64_t *bits, ptrdiff_t n_words, uint32_t *out);
+
+    /* Adds come[i] to the histogram of column i, and takes gone[i] away where that is given. Columns
+     * have HISTOGRAM_COUNTS numbers each, and begin at a multiple of 32 bytes. */
+    void (*count_columns)(ptrdiff_t n, const uint8_t *gone, const uint8_t *come, uint16_t *columns);
+
+    /* out[i] = of the values in `size` columns from i on the one with k smaller ones, for n > 0
+     * pixels. Windows hold less than 2^16 values. */
+    void (*slide_columns)(ptrdiff_t size, const uint16_t *columns, ptrdiff_t n, ptrdiff_t k,
+                          uint8_t *out);
 } rank_table;
 
 #endif

@@ -1,0 +1,6 @@
+"""``python -m convlib``."""
+
+from convlib.cli import main
+
+if __name__ == "__main__":
+    main()
