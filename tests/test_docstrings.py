@@ -137,7 +137,7 @@ def test_reference_lists_the_public_names():
     modules = {"filters": convlib.filters, "grad": convlib.grad, "graph": convlib.graph,
                "shapes": convlib.shapes, "banks": convlib.banks,
                "displays": convlib.displays, "io": convlib.io,
-               "layers": convlib.layers}
+               "layers": convlib.layers, "tiling": convlib.tiling}
     names = [name for module in modules.values() for name in module.__all__]
     assert listed == {*convlib.__all__, *names} - set(modules)
 
