@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from convlib import PixelFeatures, banks
-from convlib.estimators._pixel_images import boxes_around, tiles
+from convlib._tiling.boxes import tiles
+from convlib.estimators._pixel_images import boxes_around
 from convlib.estimators._pixel_maps import MAPS
 
 RNG = np.random.default_rng(0)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -257,7 +258,9 @@ def digests(tier):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_workers_of_joblib_give_the_same_bits(backend):
     tier = runnable_tiers()[-1]
-    found = joblib.Parallel(2, backend=backend)(joblib.delayed(digests)(tier) for _ in range(2))
+    # By the name under which other processes find this module.
+    elsewhere = import_module("test_same_bits").digests
+    found = joblib.Parallel(2, backend=backend)(joblib.delayed(elsewhere)(tier) for _ in range(2))
     assert found == [digests(tier)] * 2
 
 
