@@ -386,7 +386,8 @@ def test_a_flat_kernel_is_computed_as_images_are(kernel_size, channels, packed):
     plan = cl.explain_conv((8, 56, 56, channels[0]), (1, *kernel_size, *channels), packed=packed)
     of_images = cl.explain_conv((56, 56, channels[0]), (*kernel_size, *channels), packed=packed)
     assert set(plan.refusals) == set(of_images.refusals)
-    assert 0 < plan.costs[plan.algorithm] <= 8 * of_images.costs[of_images.algorithm]
+    # Eight planes may ask for other tiles than one, whose price is not eight times the same.
+    assert 0 < plan.costs[plan.algorithm] <= 1.05 * 8 * of_images.costs[of_images.algorithm]
 
 
 def test_dilations_beyond_reason_are_left_to_igemm():
