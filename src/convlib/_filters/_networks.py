@@ -21,8 +21,8 @@ class Program(NamedTuple):
 
     stages: np.ndarray      # (n + 1, 4) columns beyond the outputs, first slot, exchange, chosen
     slots: np.ndarray       # (n, 2) row of the window, or behind all rows line; shift in columns
-    exchanges: np.ndarray   # (n, 3) slot of the smaller, of the larger, which of them is kept
-    chosen: np.ndarray      # slots that become lines of their own; the last is the output
+    exchanges: np.ndarray   # (n + 1, 3) slot of the smaller, of the larger, which of them is kept
+    chosen: np.ndarray      # (n + 1,) slots that become own lines, the output last; one is spare
     n_lines: int            # own lines, that of the output included
     most_slots: int         # of a stage
     cost: int               # smaller and larger values that are computed for one output
@@ -122,9 +122,10 @@ def assemble(stages, n_lines):
         exchanges += stage.exchanges
         chosen += stage.chosen
     ends.append((0, len(slots), len(exchanges), len(chosen)))
+    # The last of each is never read: a stage that has none still begins somewhere.
     return Program(
         np.array(ends, np.intc), np.array(slots, np.intc),
-        np.array(exchanges, np.uint16).reshape(-1, 3), np.array(chosen, np.uint16), n_lines,
+        np.array([*exchanges, (0, 0, 0)], np.uint16), np.array([*chosen, 0], np.uint16), n_lines,
         max(len(stage.slots) for stage in stages),
         sum(1 + (keep == KEEP_BOTH) for _, _, keep in exchanges) + 2 * len(slots),
     )
