@@ -165,6 +165,21 @@ def window_settings(rank, kernel_size, stride, padding, dilation):
     )
 
 
+def adjoint_settings(name, rank, size, stride, padding, padding_mode, dilation, groups):
+    """Return the settings of a convolution, one value per axis, whose gradient needs a size too.
+
+    That is the size of the images or of the kernel, whichever operand is not given.
+    """
+    return (
+        axis_ints(name, size, rank, 1),
+        axis_ints("stride", stride, rank, 1),
+        padding_spec(padding, rank),
+        choice("padding_mode", padding_mode, PADDING_MODES),
+        axis_ints("dilation", dilation, rank, 1),
+        integer("groups", groups, 1),
+    )
+
+
 def channel_groups(in_channels, out_channels, groups):
     """Return the three as ints, where the groups divide the channels."""
     in_channels = integer("in_channels", in_channels, 1)

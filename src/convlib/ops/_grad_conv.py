@@ -211,7 +211,7 @@ def _kernel_gradient(
     """
     settings = (kernel_size, stride, padding, padding_mode, dilation, groups)
     if not check.are_literals(settings):
-        settings = _settings(images.ndim - 2, *settings)
+        settings = check.adjoint_settings("kernel_size", images.ndim - 2, *settings)
     n_threads = check.threads(n_threads)
     outputs = _output_size(images.shape[1:-1], settings)
     grads = check.gradient_array(name, grads, (len(images), *outputs, None), images.dtype)
@@ -226,22 +226,11 @@ def _kernel_gradient(
     return out
 
 
-def _settings(rank, kernel_size, stride, padding, padding_mode, dilation, groups):
-    """Return the checked settings, one value per axis."""
-    return (
-        check.axis_ints("kernel_size", kernel_size, rank, 1),
-        check.axis_ints("stride", stride, rank, 1),
-        check.padding_spec(padding, rank),
-        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
-        check.axis_ints("dilation", dilation, rank, 1),
-        check.integer("groups", groups, 1),
-    )
-
-
 @lru_cache(maxsize=1024)
 def _output_size(size, settings):
     """Return the size of the outputs, with settings as `conv` remembers them."""
-    kernel_size, stride, padding, _, dilation, _ = _settings(len(size), *settings)
+    kernel_size, stride, padding, _, dilation, _ = check.adjoint_settings(
+        "kernel_size", len(size), *settings)
     return output_size(size, kernel_size, stride=stride, padding=padding, dilation=dilation)
 
 
@@ -250,7 +239,8 @@ def _problem(image_shape, out_channels, dtype, settings):
     """Return the problem of the convolution, checked."""
     *size, in_channels = image_shape
     size = tuple(size)
-    kernel_size, stride, padding, padding_mode, dilation, groups = _settings(len(size), *settings)
+    kernel_size, stride, padding, padding_mode, dilation, groups = check.adjoint_settings(
+        "kernel_size", len(size), *settings)
     check.channel_groups(in_channels, out_channels, groups)
     window = {"stride": stride, "padding": padding, "dilation": dilation}
     pads = padding_pairs(size, kernel_size, **window)

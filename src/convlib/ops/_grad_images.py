@@ -72,7 +72,7 @@ def conv_images(
     grads = check.images_array("grad_output", grad_output, rank)
     settings = (image_size, stride, padding, padding_mode, dilation, groups)
     if not check.are_literals(settings):
-        settings = _settings(rank, *settings)
+        settings = check.adjoint_settings("image_size", rank, *settings)
     adjoint = _adjoint(kernel.shape, settings)
     check.same_shape("grad_output", grads, (len(grads), *adjoint.outputs))
     form = adjoint.form | {"n_threads": n_threads}
@@ -104,23 +104,12 @@ class _Adjoint(NamedTuple):
     form: dict        # of `conv_transpose`
 
 
-def _settings(rank, image_size, stride, padding, padding_mode, dilation, groups):
-    """Return the checked settings, one value per axis."""
-    return (
-        check.axis_ints("image_size", image_size, rank, 1),
-        check.axis_ints("stride", stride, rank, 1),
-        check.padding_spec(padding, rank),
-        check.choice("padding_mode", padding_mode, check.PADDING_MODES),
-        check.axis_ints("dilation", dilation, rank, 1),
-        check.integer("groups", groups, 1),
-    )
-
-
 @lru_cache(maxsize=1024)
 def _adjoint(kernel_shape, settings):
     """Return the `_Adjoint` of a convolution, with settings as `conv` remembers them."""
     *kernel_size, group_size, out_channels = kernel_shape
-    size, stride, padding, mode, dilation, groups = _settings(len(kernel_size), *settings)
+    size, stride, padding, mode, dilation, groups = check.adjoint_settings(
+        "image_size", len(kernel_size), *settings)
     check.groups_fit(groups * group_size, group_size, out_channels, groups)
     window = {"stride": stride, "padding": padding, "dilation": dilation}
     outputs = output_size(size, tuple(kernel_size), **window)
